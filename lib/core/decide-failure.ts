@@ -1,0 +1,87 @@
+import type { Failure, FailureDecision, FailureModeSpec } from '../interfaces/failure-mode.interface.js';
+import { parseDuration } from './duration.js';
+import { stagesOf } from './failure-modes.js';
+import { isName } from './names.js';
+
+/** What is stored with a job between its failures: where it stands in the chain of its failure mode. */
+export interface FailureState {
+  readonly stage: number;
+  readonly retries: number;
+  readonly state?: unknown;
+}
+
+/** What a failed run comes to, with every delay and state checked. */
+export type FailureVerdict =
+  | { readonly kind: 'retry'; readonly delayMs: number; readonly failureState: FailureState }
+  | { readonly kind: 'move'; readonly queue: string }
+  | { readonly kind: 'abandon' };
+
+export interface FailureTools {
+  /** Runs a custom mode by its class name. */
+  readonly custom: (className: string, failure: Failure) => FailureDecision | Promise<FailureDecision>;
+  /** A number from 0 to 1, for jitter. */
+  readonly random: () => number;
+}
+
+/**
+ * Walks the failure chain of a job from where it stands: the stage asked decides, or halts and
+ * hands over to the next one; past the last one the job is abandoned.
+ *
+ * @throws whatever a custom mode or `decide` function throws, and TypeError for an answer that is none
+ */
+export async function decideFailure(
+  mode: FailureModeSpec,
+  failure: Omit<Failure, 'retries' | 'state'>,
+  stored: FailureState | null,
+  tools: FailureTools,
+): Promise<FailureVerdict> {
+  const stages = stagesOf(mode);
+  let position: FailureState = stored ?? { stage: 0, retries: 0 };
+  for (; position.stage < stages.length; position = { stage: position.stage + 1, retries: 0 }) {
+    const stage = stages[position.stage] as FailureModeSpec;
+    const decision = await ask(stage, { ...failure, retries: position.retries, state: position.state }, tools);
+    if (decision !== 'halt') return toVerdict(decision, position, failure.queue);
+  }
+  return { kind: 'abandon' };
+}
+
+function ask(
+  stage: FailureModeSpec,
+  failure: Failure,
+  tools: FailureTools,
+): FailureDecision | Promise<FailureDecision> {
+  switch (stage.mode) {
+    case 'abandon':
+      return 'abandon';
+    case 'move':
+      return { moveTo: stage.queue };
+    case 'custom':
+      return tools.custom(stage.className, failure);
+    case 'retry':
+      if (failure.retries >= stage.times) return 'halt';
+      return stage.decide ? stage.decide(failure) : { retryIn: stage.delayMs ?? failure.retryDelayMs };
+    case 'exponential-retry': {
+      if (failure.retries >= stage.times) return 'halt';
+      const whole = Math.min(Math.round(stage.base ** failure.retries - 1) * 1_000, stage.maxDelayMs);
+      return { retryIn: stage.jitter ? Math.round(whole * (0.5 + tools.random() / 2)) : whole };
+    }
+  }
+}
+
+function toVerdict(decision: Exclude<FailureDecision, 'halt'>, position: FailureState, queue: string): FailureVerdict {
+  if (decision === 'abandon') return { kind: 'abandon' };
+  if (typeof decision === 'object' && decision !== null) {
+    if ('moveTo' in decision && isName(decision.moveTo)) {
+      // A job that fails where it was moved to would go round for ever.
+      return decision.moveTo === queue ? { kind: 'abandon' } : { kind: 'move', queue: decision.moveTo };
+    }
+    const delayMs = 'retryIn' in decision ? parseDuration(decision.retryIn) : undefined;
+    if (delayMs !== undefined && 'retryIn' in decision) {
+      const failureState = { stage: position.stage, retries: position.retries + 1, state: decision.state };
+      return { kind: 'retry', delayMs, failureState };
+    }
+  }
+  throw new TypeError(
+    "A failure mode must answer { retryIn: duration, state? }, { moveTo: queue }, 'abandon' or 'halt'",
+  );
+}

@@ -1,0 +1,75 @@
+import { InvalidOptionError } from '../errors/configuration.errors.js';
+import { DURATION_EXPECTED, parseDuration } from './duration.js';
+
+/**
+ * Reads an options object key by key: every read names what it expects, and `done` refuses keys
+ * that nobody asked for, so that a misspelt option never does nothing.
+ */
+export class OptionReader {
+  private readonly known: string[] = [];
+  private readonly source: Record<string, unknown>;
+
+  /** @throws InvalidOptionError when the source is no plain object */
+  constructor(
+    source: unknown,
+    private readonly path: string,
+  ) {
+    if (typeof source !== 'object' || source === null || Array.isArray(source)) {
+      throw new InvalidOptionError(path || 'options', source, 'an object');
+    }
+    this.source = source as Record<string, unknown>;
+  }
+
+  /** The raw value; undefined means "not set". */
+  raw(key: string): unknown {
+    this.known.push(key);
+    return Object.hasOwn(this.source, key) ? this.source[key] : undefined;
+  }
+
+  value<T>(key: string, fallback: T, expected: string, accept: (value: unknown) => T | undefined): T {
+    const value = this.raw(key);
+    if (value === undefined) return fallback;
+    const accepted = accept(value);
+    if (accepted === undefined) throw new InvalidOptionError(this.name(key), value, expected);
+    return accepted;
+  }
+
+  duration(key: string, fallback: number, minimumMs = 0): number {
+    const expected = minimumMs ? `${DURATION_EXPECTED}, at least ${minimumMs} ms` : DURATION_EXPECTED;
+    return this.value(key, fallback, expected, (value) => {
+      const durationMs = parseDuration(value);
+      return durationMs !== undefined && durationMs >= minimumMs ? durationMs : undefined;
+    });
+  }
+
+  integer(key: string, fallback: number, minimum: number, maximum: number): number {
+    return this.value(key, fallback, `an integer from ${minimum} to ${maximum}`, (value) =>
+      Number.isInteger(value) && (value as number) >= minimum && (value as number) <= maximum
+        ? (value as number)
+        : undefined,
+    );
+  }
+
+  boolean(key: string, fallback: boolean): boolean {
+    return this.value(key, fallback, 'true or false', (value) => (typeof value === 'boolean' ? value : undefined));
+  }
+
+  oneOf<T extends string>(key: string, fallback: T, choices: readonly T[]): T {
+    return this.value(key, fallback, choices.map((choice) => `'${choice}'`).join(' or '), (value) =>
+      choices.includes(value as T) ? (value as T) : undefined,
+    );
+  }
+
+  name(key: string): string {
+    return this.path ? `${this.path}.${key}` : key;
+  }
+
+  /** @throws InvalidOptionError for the first key that was never read */
+  done(): void {
+    for (const key of Object.keys(this.source)) {
+      if (!this.known.includes(key)) {
+        throw new InvalidOptionError(this.name(key), this.source[key], `one of the keys ${this.known.join(', ')}`);
+      }
+    }
+  }
+}

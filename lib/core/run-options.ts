@@ -1,0 +1,50 @@
+import { InvalidOptionError } from '../errors/configuration.errors.js';
+import type { FailureModeSpec } from '../interfaces/failure-mode.interface.js';
+import type { SuccessModeSpec } from '../interfaces/success-mode.interface.js';
+import { stagesOf, toFailureModeSpec } from './failure-modes.js';
+import type { OptionReader } from './option-reader.js';
+import { toSuccessModeSpec } from './success-modes.js';
+
+/** `RunOptions` with everything resolved; what is not set is left to the next wider scope. */
+export interface RunSettings {
+  readonly maxJobTimeMs?: number;
+  readonly failureMode?: FailureModeSpec;
+  readonly successMode?: SuccessModeSpec;
+}
+
+/** @throws InvalidOptionError */
+export function readRunOptions(reader: OptionReader): RunSettings {
+  const failureMode = reader.raw('failureMode');
+  const successMode = reader.raw('successMode');
+  const maxJobTimeMs = reader.duration('maxJobTime', 0, 1);
+  return {
+    maxJobTimeMs: maxJobTimeMs || undefined,
+    failureMode: failureMode === undefined ? undefined : toFailureModeSpec(reader.name('failureMode'), failureMode),
+    successMode: successMode === undefined ? undefined : toSuccessModeSpec(reader.name('successMode'), successMode),
+  };
+}
+
+/**
+ * Run options of one enqueue as JSON text to be stored with the job; null when there are none.
+ *
+ * @throws InvalidOptionError for a `decide` function, which cannot be stored
+ */
+export function encodeRunSettings(settings: RunSettings): string | null {
+  const { maxJobTimeMs, failureMode, successMode } = settings;
+  if (maxJobTimeMs === undefined && failureMode === undefined && successMode === undefined) return null;
+  for (const stage of failureMode ? stagesOf(failureMode) : []) {
+    if (stage.mode === 'retry' && stage.decide) {
+      throw new InvalidOptionError(
+        'enqueue.failureMode',
+        stage.decide,
+        'a mode without a decide function, which cannot be stored with a job; set it on the definition or use a class',
+      );
+    }
+  }
+  return JSON.stringify({ maxJobTimeMs, failureMode, successMode });
+}
+
+/** What `encodeRunSettings` wrote. */
+export function decodeRunSettings(text: string | null): RunSettings {
+  return text === null ? {} : (JSON.parse(text) as RunSettings);
+}

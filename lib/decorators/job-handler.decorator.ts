@@ -1,0 +1,57 @@
+import 'reflect-metadata';
+import type { Job } from '../interfaces/job.interface.js';
+import type { JobDefinition, JobTypes, ResultOf, RunOptions } from '../interfaces/job-definition.interface.js';
+
+export interface JobHandlerOptions extends RunOptions {
+  /** @default the definition's queue, else 'default' */
+  queue?: string;
+}
+
+/** What the decorator leaves on a method. */
+export interface JobHandlerMetadata {
+  readonly job: JobDefinition | string;
+  readonly options: JobHandlerOptions;
+}
+
+/** Registered symbol, so that two copies of this package find each other's handlers. */
+export const JOB_HANDLER_METADATA = Symbol.for('nestjs-notify-queue:job-handler');
+
+type HandledPayload<Name extends string> = Name extends keyof JobTypes
+  ? JobTypes[Name] extends { payload: infer Payload }
+    ? Payload
+    : never
+  : never;
+
+type HandlerMethod<Payload, Result> = <Method extends (job: Job<Payload>) => Result | Promise<Result>>(
+  target: object,
+  key: string | symbol,
+  descriptor: TypedPropertyDescriptor<Method>,
+) => void;
+
+/**
+ * Makes a method of any provider or controller the handler of a job.
+ *
+ * @example
+ * @Injectable()
+ * class Invoices {
+ *   @JobHandler(SendInvoice)
+ *   async send(job: Job<{ orderId: string }>) {
+ *     return { pages: await this.render(job.payload.orderId, job.signal) };
+ *   }
+ * }
+ */
+export function JobHandler<Payload, Result>(
+  definition: JobDefinition<Payload, Result>,
+  options?: JobHandlerOptions,
+): HandlerMethod<Payload, Result>;
+export function JobHandler<Name extends string>(
+  name: Name,
+  options?: JobHandlerOptions,
+): HandlerMethod<HandledPayload<Name>, ResultOf<Name>>;
+export function JobHandler(job: JobDefinition | string, options: JobHandlerOptions = {}) {
+  return (_target: object, _key: string | symbol, descriptor: PropertyDescriptor): void => {
+    const method = descriptor.value as object;
+    const earlier = (Reflect.getOwnMetadata(JOB_HANDLER_METADATA, method) ?? []) as JobHandlerMetadata[];
+    Reflect.defineMetadata(JOB_HANDLER_METADATA, [...earlier, { job, options }], method);
+  };
+}

@@ -1,0 +1,38 @@
+import { describe, InvalidOptionError } from './errors/configuration.errors.js';
+import { isName, NAME_EXPECTED } from './core/names.js';
+import { OptionReader } from './core/option-reader.js';
+import { readRunOptions } from './core/run-options.js';
+import type { JobDefinition, JobDefinitionOptions } from './interfaces/job-definition.interface.js';
+
+/**
+ * Defines a job once, for the code that enqueues it and the code that handles it.
+ *
+ * @example
+ * export const SendInvoice = defineJob<{ orderId: string }, { pages: number }>('invoice.send', { queue: 'mail' });
+ * @throws InvalidOptionError
+ */
+export function defineJob<Payload = unknown, Result = unknown>(
+  name: string,
+  options: JobDefinitionOptions = {},
+): JobDefinition<Payload, Result> {
+  if (!isName(name)) throw new InvalidOptionError('defineJob.name', describe(name), NAME_EXPECTED);
+  const reader = new OptionReader(options, `defineJob('${name}')`);
+  readQueue(reader);
+  readPriority(reader);
+  reader.duration('delay', 0);
+  readRunOptions(reader);
+  reader.done();
+  return Object.freeze({ name, options: Object.freeze({ ...options }) });
+}
+
+/** @throws InvalidOptionError */
+export function readQueue(reader: OptionReader): string | undefined {
+  return reader.value<string | undefined>('queue', undefined, NAME_EXPECTED, (value) =>
+    isName(value) ? value : undefined,
+  );
+}
+
+/** @throws InvalidOptionError */
+export function readPriority(reader: OptionReader, fallback = 0): number {
+  return reader.integer('priority', fallback, -32_768, 32_767);
+}

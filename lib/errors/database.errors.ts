@@ -1,0 +1,18 @@
+import { NotifyQueueError } from './notify-queue.error.js';
+
+/** PostgreSQL cannot be reached, or the connection was lost. */
+export class DatabaseUnavailableError extends NotifyQueueError {
+  readonly code = 'DATABASE_UNAVAILABLE';
+  /** Whether the statement was sent, so that it may have taken effect although no answer came. */
+  readonly mayHaveRun: boolean;
+
+  constructor(message: string, options: ErrorOptions & { mayHaveRun: boolean }) {
+    super(message, options);
+    this.mayHaveRun = options.mayHaveRun;
+  }
+}
+
+/** The call needs a running queue, but the application is shutting down or has not started. */
+export class QueueClosedError extends NotifyQueueError {
+  readonly code = 'QUEUE_CLOSED';
+}

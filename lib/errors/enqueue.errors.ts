@@ -1,0 +1,62 @@
+import { NotifyQueueError } from './notify-queue.error.js';
+
+/** A payload, result, progress or failure state that JSON or PostgreSQL cannot hold. */
+export class UnstorableValueError extends NotifyQueueError {
+  readonly code = 'UNSTORABLE_VALUE';
+
+  constructor(
+    /** Where the bad value stands, for example `payload.items[3].price`. */
+    readonly path: string,
+    reason: string,
+  ) {
+    super(`${path} cannot be stored: ${reason}`);
+  }
+}
+
+/** A payload, result or bulk call past its size limit. */
+export class ValueTooLargeError extends NotifyQueueError {
+  readonly code = 'VALUE_TOO_LARGE';
+
+  constructor(
+    readonly what: string,
+    readonly size: number,
+    readonly limit: number,
+    advice: string,
+    unit = 'bytes',
+  ) {
+    super(`${what} has ${size} ${unit}; the limit is ${limit}. ${advice}`);
+  }
+}
+
+/** An argument of a call that is not what the call takes: a bad id, delay, date, name, priority. */
+export class InvalidArgumentError extends NotifyQueueError {
+  readonly code = 'INVALID_ARGUMENT';
+
+  constructor(
+    readonly argument: string,
+    readonly expected: string,
+    shown: string,
+  ) {
+    super(`'${argument}' is ${shown}; expected ${expected}.`);
+  }
+}
+
+/**
+ * The connection was lost between sending an insert and hearing of its commit, so the jobs may or
+ * may not be stored. Enqueue again with the same ids (`{ id }`) to be sure: an id that exists is
+ * not stored twice.
+ */
+export class EnqueueOutcomeUnknownError extends NotifyQueueError {
+  readonly code = 'ENQUEUE_OUTCOME_UNKNOWN';
+
+  constructor(
+    readonly ids: readonly string[],
+    cause: unknown,
+  ) {
+    super(
+      `The connection was lost while ${ids.length} job(s) were being stored, so they may or may not exist. ` +
+        'Repeat the call with the same ids: { id } makes a repetition harmless.',
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,76 @@
+export { NotifyQueueModule } from './notify-queue.module.js';
+export type { NotifyQueueOptionsFactory } from './notify-queue.module-definition.js';
+export { JobQueue } from './job-queue.js';
+export { JobConfigs, toBoolean, toNumber } from './job-configs.js';
+export { JobHandler, type JobHandlerOptions } from './decorators/job-handler.decorator.js';
+export { defineJob } from './define-job.js';
+export {
+  Abandon,
+  ExponentialRetry,
+  type ExponentialRetryOptions,
+  Move,
+  Retry,
+  type RetryOptions,
+} from './core/failure-modes.js';
+export { IgnoreSuccess, LogSuccess } from './core/success-modes.js';
+export {
+  AbandonJobError,
+  ConfigExistsError,
+  ConfigNotFoundError,
+  DatabaseUnavailableError,
+  DuplicateModuleError,
+  EnqueueOutcomeUnknownError,
+  EntitiesNotRegisteredError,
+  HandlerConflictError,
+  InvalidArgumentError,
+  InvalidConfigValueError,
+  InvalidHandlerError,
+  InvalidOptionError,
+  JobAbandonedError,
+  JobCancelledError,
+  JobNotFoundError,
+  JobStateError,
+  JobTimeoutError,
+  LostReservationError,
+  MigrationsPendingError,
+  NotifyQueueError,
+  ResultTimeoutError,
+  SchemaTooNewError,
+  ShutdownError,
+  SnoozeJobError,
+  UnknownQueueError,
+  UnstorableValueError,
+  UnsupportedDatabaseError,
+  ValueTooLargeError,
+} from './errors/index.js';
+export { notifyQueueEntities, queueEntities } from './store/index.js';
+export type { JobConfigEntity, JobEntity, JobHistoryEntity, JobInstanceEntity } from './store/index.js';
+export type { Duration } from './interfaces/duration.interface.js';
+export type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
+export type { Failure, FailureDecision, FailureHandler, FailureMode } from './interfaces/failure-mode.interface.js';
+export type { Success, SuccessHandler, SuccessMode } from './interfaces/success-mode.interface.js';
+export type { ConfigCallOptions, ConfigChange, JobConfig, WatchOptions } from './interfaces/job-config.interface.js';
+export type { JobDefinition, JobDefinitionOptions, JobTypes, RunOptions } from './interfaces/job-definition.interface.js';
+export type { Job, JobLog } from './interfaces/job.interface.js';
+export type {
+  CancelResult,
+  FailureRecord,
+  FinalState,
+  InstanceStatus,
+  JobCriteria,
+  JobPage,
+  JobRecord,
+  JobState,
+  LiveState,
+  PageOptions,
+  QueueStatus,
+  Status,
+} from './interfaces/job-record.interface.js';
+export type {
+  ListenOptions,
+  NotifyQueueExtras,
+  NotifyQueueOptions,
+  QueueOptions,
+  RetentionOptions,
+  Role,
+} from './interfaces/module-options.interface.js';

@@ -1,0 +1,55 @@
+import type { Duration } from './duration.interface.js';
+import type { FailureMode } from './failure-mode.interface.js';
+import type { SuccessMode } from './success-mode.interface.js';
+
+/** How the runs of a job behave. Set per queue, per definition or handler, and per enqueue; the last wins. */
+export interface RunOptions {
+  /** The longest one run may take; then its signal fires and the run has failed. @default '1h' */
+  maxJobTime?: Duration;
+  /** What happens after a failed run. @default Abandon() */
+  failureMode?: FailureMode;
+  /** What happens after a completed run. @default IgnoreSuccess() */
+  successMode?: SuccessMode;
+}
+
+export interface JobDefinitionOptions extends RunOptions {
+  /** @default 'default' */
+  queue?: string;
+  /** -32768 to 32767, lower runs first. @default 0 */
+  priority?: number;
+  /** Wait this long before the first run. @default 0 */
+  delay?: Duration;
+}
+
+declare const types: unique symbol;
+
+/** A typed handle of a job, made by `defineJob` and used by both ends. */
+export interface JobDefinition<Payload = unknown, Result = unknown> {
+  readonly name: string;
+  readonly options: Readonly<JobDefinitionOptions>;
+  /** Carries the types only; it has no value. */
+  readonly [types]?: (payload: Payload) => Result;
+}
+
+/**
+ * Types of jobs that are enqueued by plain name. Augment it:
+ *
+ * @example
+ * declare module 'nestjs-notify-queue' {
+ *   interface JobTypes { 'report.build': { payload: { month: string }; result: { pages: number } } }
+ * }
+ */
+// oxlint-disable-next-line typescript/no-empty-object-type
+export interface JobTypes {}
+
+export type PayloadOf<Name extends string> = Name extends keyof JobTypes
+  ? JobTypes[Name] extends { payload: infer Payload }
+    ? Payload
+    : unknown
+  : unknown;
+
+export type ResultOf<Name extends string> = Name extends keyof JobTypes
+  ? JobTypes[Name] extends { result: infer Result }
+    ? Result
+    : unknown
+  : unknown;

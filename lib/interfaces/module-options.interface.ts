@@ -1,0 +1,74 @@
+import type { EntityManager } from 'typeorm';
+import type { Duration } from './duration.interface.js';
+import type { RunOptions } from './job-definition.interface.js';
+
+/** How long finished jobs are kept, by outcome; `'none'` deletes them at once. */
+export interface RetentionOptions {
+  /** @default '7d' */
+  completed?: Duration | 'none' | 'forever';
+  /** Abandoned and cancelled jobs. @default '30d' */
+  abandoned?: Duration | 'none' | 'forever';
+}
+
+export interface QueueOptions extends RunOptions {
+  /** Jobs of this queue that one process runs at once. @default 10 */
+  concurrency?: number;
+  /** Delay of a `Retry()` that names none. @default '15s' */
+  retryDelay?: Duration;
+  /** Whether config row `<queue>_suspended` suspends this queue, beside the global row. @default true */
+  perQueueSuspension?: boolean;
+  /** How long finished jobs are kept; `'none'` keeps none. */
+  retention?: RetentionOptions | 'none';
+}
+
+/** What a process does: everything, only enqueue and watch, or only run jobs. */
+export type Role = 'all' | 'producer' | 'worker';
+
+/** How the process learns of new work. */
+export interface ListenOptions {
+  /** A direct URL for the LISTEN connection, for example past PgBouncer. @default the data source's own */
+  url?: string;
+}
+
+/** Options of `NotifyQueueModule.forRoot`. Every one has a default; unknown keys are refused at boot. */
+export interface NotifyQueueOptions {
+  /** @default 'all' */
+  role?: Role;
+  /** Queues by name. A queue that a handler or definition uses without being named here gets `defaults`. */
+  queues?: Record<string, QueueOptions>;
+  /** Defaults of every queue. */
+  defaults?: QueueOptions;
+  /** False refuses jobs for queues that are neither in `queues` nor used by a handler. @default true */
+  allowUnknownQueues?: boolean;
+  /** False polls instead of listening; an object gives the LISTEN connection its own URL. @default true */
+  listen?: boolean | ListenOptions;
+  /** How often the database is asked for work that no notification told of. @default '5s' */
+  sweepInterval?: Duration;
+  /** How long a process may be silent before its jobs run elsewhere. @default '15s' */
+  lease?: Duration;
+  /** How long running jobs may go on after the application was told to stop. @default '20s' */
+  shutdownGrace?: Duration;
+  /** How long finished jobs are kept, unless a queue says otherwise; `'none'` keeps none. */
+  retention?: RetentionOptions | 'none';
+  /** What to do about missing tables at boot: create them, refuse to start, or not look. @default 'check' */
+  migrations?: 'run' | 'check' | 'none';
+  /** Largest payload, result and progress value in bytes of JSON. @default 1048576 */
+  maxPayloadSize?: number;
+  /** Runs of one job that may end with the death of their process. @default 3 */
+  maxCrashes?: number;
+  /**
+   * The transaction that a call without `manager` belongs to, for example from AsyncLocalStorage;
+   * undefined when there is none.
+   */
+  resolveManager?: () => EntityManager | undefined;
+}
+
+/** Options that stand beside `useFactory` in `forRootAsync`, because entities and tokens are computed from them. */
+export interface NotifyQueueExtras {
+  /** Schema of the tables. @default 'notify_queue' */
+  schema?: string;
+  /** Name of the TypeORM data source. @default the default data source */
+  dataSource?: string;
+  /** Whether `JobQueue` and `JobConfigs` can be injected everywhere without importing the module. @default true */
+  isGlobal?: boolean;
+}

@@ -1,0 +1,3 @@
+export type * from './config-store.port.js';
+export type * from './job-store.port.js';
+export type * from './log.port.js';

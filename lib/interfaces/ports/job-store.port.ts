@@ -1,0 +1,167 @@
+import type { EntityManager } from 'typeorm';
+import type { CancelResult, JobCriteria, JobPage, JobRecord, PageOptions, Status } from '../job-record.interface.js';
+import type { Finish, Requeue } from '../../core/settlement.js';
+
+/** A row to be stored by an enqueue. */
+export interface NewJob {
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string;
+  /** JSON text. */
+  readonly payload: string;
+  readonly priority: number;
+  readonly delayMs: number;
+  /** Milliseconds since 1970, or null for "after the delay". */
+  readonly runAtMs: number | null;
+  /** JSON text of the run options that this enqueue overrides, or null. */
+  readonly options: string | null;
+}
+
+/** Stores new jobs. */
+export interface EnqueueStore {
+  /**
+   * In one statement. With `manager`, in its transaction. Rows whose id exists are passed over; with
+   * `once` also those that have finished and stand in the history.
+   */
+  insert(jobs: readonly NewJob[], manager?: EntityManager, once?: boolean): Promise<void>;
+}
+
+/** A job as a worker is handed it. Texts are parsed by whoever needs them. */
+export interface ReservedJob {
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string;
+  readonly payload: string;
+  readonly attempt: number;
+  readonly reservation: number;
+  readonly enqueuedAt: string;
+  readonly reservedAt: string;
+  readonly failureState: string | null;
+  readonly options: string | null;
+}
+
+/** A finish as it is stored: `keepMs` is how long the history keeps the job, Infinity for ever, null not at all. */
+export interface KeptFinish extends Finish {
+  readonly keepMs: number | null;
+  /** JSON text of progress that was not stored yet, or null. */
+  readonly progress: string | null;
+}
+
+export interface Exchange {
+  readonly queue: string;
+  readonly instanceId: string;
+  readonly finishes: readonly KeptFinish[];
+  /** Jobs to reserve at most. */
+  readonly limit: number;
+  /** Names of jobs that this process has handlers for. */
+  readonly names: readonly string[];
+  /** Config keys of which any with value `true` forbids reserving. */
+  readonly suspensionKeys: readonly string[];
+}
+
+export interface Exchanged {
+  readonly jobs: ReservedJob[];
+  /** Finishes that changed nothing, because the reservation was no longer held. */
+  readonly lost: readonly string[];
+}
+
+export interface Refused {
+  readonly id: string;
+  /** The job is still held, but its cancellation was requested; otherwise it was lost. */
+  readonly cancelled: boolean;
+}
+
+export interface Holding {
+  readonly id: string;
+  readonly queue: string;
+  readonly reservation: number;
+  /** Milliseconds since it was reserved. */
+  readonly ageMs: number;
+  readonly cancelRequested: boolean;
+}
+
+/** Reserves and settles: the hot path. */
+export interface ReservationStore {
+  /** Settles finished jobs and reserves the next ones in one round trip. */
+  exchange(exchange: Exchange): Promise<Exchanged>;
+  /** Puts jobs back to wait. Resolves to those that it could not. */
+  requeue(requeues: readonly Requeue[]): Promise<Refused[]>;
+  /** Stores the progress of running jobs. */
+  progress(items: ReadonlyArray<{ id: string; reservation: number; progress: string }>): Promise<void>;
+}
+
+export interface InstanceInfo {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly queues: readonly string[];
+}
+
+/** The lease that a process has on all its jobs. */
+export interface LeaseStore {
+  /** Adds a process, in the place of its former identity if it had one. */
+  register(instance: InstanceInfo, leaseMs: number, formerId?: string): Promise<void>;
+  /** False when the lease had run out before: it cannot be taken up again. */
+  renew(instanceId: string, leaseMs: number): Promise<boolean>;
+  unregister(instanceId: string): Promise<void>;
+}
+
+/** What there is to do in a queue. */
+export interface QueueSurvey {
+  readonly queue: string;
+  /** Jobs can be reserved now. */
+  readonly available: boolean;
+  /** Milliseconds until the next scheduled job is due; null when there is none. */
+  readonly nextDueMs: number | null;
+}
+
+export interface RescuePolicy {
+  readonly maxCrashes: number;
+  /** How long an abandoned job is kept, by queue. */
+  readonly keepMs: ReadonlyMap<string, number | null>;
+  readonly defaultKeepMs: number | null;
+  /** Rows that made the sweep fail and are left alone. */
+  readonly except: readonly string[];
+}
+
+export interface RescuedJob {
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string;
+  readonly state: 'available' | 'abandoned' | 'cancelled';
+}
+
+/** The work of the sweep. */
+export interface SweepStore {
+  /** Makes due jobs available and tells what there is to do. */
+  survey(queues: readonly string[]): Promise<QueueSurvey[]>;
+  /** Takes their jobs from dead processes. */
+  rescue(policy: RescuePolicy, only?: string): Promise<RescuedJob[]>;
+  /** Every job that the database says this process holds. */
+  holdings(instanceId: string): Promise<Holding[]>;
+  /** Ids of jobs that are held by dead processes. */
+  strays(): Promise<string[]>;
+  /** Prepares history partitions for jobs kept this long. */
+  prepareHistory(retentionsMs: readonly number[]): Promise<void>;
+  /** Drops history past its time. Resolves to the partitions dropped. */
+  expireHistory(): Promise<number>;
+}
+
+/** Everything that people ask of jobs. */
+export interface JobStore {
+  get(id: string): Promise<JobRecord | undefined>;
+  find(criteria: JobCriteria, page: PageOptions & { limit: number }): Promise<JobPage>;
+  status(queues: readonly string[], queue: string | undefined, keysOf: (queue: string) => string[]): Promise<Status>;
+  cancel(
+    id: string,
+    abort: boolean,
+    keepMs: ReadonlyMap<string, number | null>,
+    defaultKeepMs: number | null,
+  ): Promise<CancelResult>;
+  move(id: string, queue: string): Promise<CancelResult>;
+  /** Takes a finished job out of the history and makes it available again. */
+  retry(id: string): Promise<'ok' | 'unfinished' | 'not_found'>;
+  /** Marks a live job so that its changes are notified. False when it is not live. */
+  watch(id: string): Promise<boolean>;
+}

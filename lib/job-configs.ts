@@ -1,0 +1,143 @@
+import { Injectable } from '@nestjs/common';
+import { distinctUntilChanged, filter, map, scan, type Observable } from 'rxjs';
+import { describe } from './errors/configuration.errors.js';
+import { ConfigExistsError, ConfigNotFoundError, InvalidConfigValueError } from './errors/config.errors.js';
+import { isName, NAME_EXPECTED } from './core/names.js';
+import type { ConfigCallOptions, ConfigChange, JobConfig, WatchOptions } from './interfaces/job-config.interface.js';
+import type { ConfigStore, Log } from './interfaces/ports/index.js';
+import type { ConfigFeed } from './runtime/config-feed.js';
+
+/**
+ * Run-time configuration: rows of text that every instance follows. Inject it anywhere.
+ *
+ * @example
+ * configs.watch('invoicing.auto', { parse: toBoolean, default: true }).subscribe((on) => (this.auto = on));
+ */
+@Injectable()
+export class JobConfigs {
+  /** Every value by key: the current ones on subscribing, then each change. It never fails. */
+  readonly config$: Observable<ReadonlyMap<string, string>>;
+  /** Each change of a row, from now on. It never fails. */
+  readonly changes$: Observable<ConfigChange>;
+
+  constructor(
+    private readonly store: ConfigStore,
+    private readonly feed: ConfigFeed,
+    private readonly log: Log,
+  ) {
+    this.config$ = feed.config$;
+    this.changes$ = feed.changes$;
+  }
+
+  /** Every row, by key. @throws DatabaseUnavailableError */
+  async list({ manager }: ConfigCallOptions = {}): Promise<JobConfig[]> {
+    return this.store.read(undefined, manager);
+  }
+
+  /** One row. @throws ConfigNotFoundError */
+  async get(key: string, { manager }: ConfigCallOptions = {}): Promise<JobConfig> {
+    const [row] = await this.store.read([key], manager);
+    return row ?? missing(key);
+  }
+
+  /** Adds a row. @throws ConfigExistsError, InvalidConfigValueError */
+  async create(key: string, value: string, { manager }: ConfigCallOptions = {}): Promise<JobConfig> {
+    check(key, value);
+    const row = await this.store.create(key, value, manager);
+    if (!row) throw new ConfigExistsError(`Config '${key}' exists already. Use set() to write it either way.`);
+    return this.written(row, manager);
+  }
+
+  /** Writes a row, new or not. @throws InvalidConfigValueError */
+  async set(key: string, value: string, { manager }: ConfigCallOptions = {}): Promise<JobConfig> {
+    check(key, value);
+    return this.written(await this.store.set(key, value, manager), manager);
+  }
+
+  /** Writes a row that exists, by key or by the row. @throws ConfigNotFoundError, InvalidConfigValueError */
+  async update(key: string | JobConfig, value: string, { manager }: ConfigCallOptions = {}): Promise<JobConfig> {
+    const name = typeof key === 'string' ? key : key.key;
+    check(name, value);
+    return this.written((await this.store.update(name, value, manager)) ?? missing(name), manager);
+  }
+
+  /** Deletes a row, by key or by the row. @throws ConfigNotFoundError */
+  async delete(key: string | JobConfig, { manager }: ConfigCallOptions = {}): Promise<void> {
+    const name = typeof key === 'string' ? key : key.key;
+    if (!(await this.store.delete(name, manager))) missing(name);
+    if (!manager) await this.feed.refresh([name]);
+  }
+
+  /**
+   * Follows one row as a typed value: the current one on subscribing, then each new one. A text that
+   * `parse` refuses is logged and the last good value stays. It never fails.
+   */
+  watch<T>(key: string, { parse, default: fallback }: WatchOptions<T>): Observable<T> {
+    const read = (last: { value: T }, text: string | undefined): { value: T } => {
+      if (text === undefined) return { value: fallback };
+      try {
+        return { value: parse(text) };
+      } catch (error) {
+        this.log.error(`Config '${key}' has a value that cannot be used; the last good one stays`, {
+          key,
+          value: text,
+          error: String(error),
+        });
+        return last;
+      }
+    };
+    return this.config$.pipe(
+      map((snapshot) => snapshot.get(key)),
+      distinctUntilChanged(),
+      scan(read, { value: fallback }),
+      map(({ value }) => value),
+      filter((value) => value !== undefined),
+      distinctUntilChanged(),
+    );
+  }
+
+  /** Waits until this process's stream has its own write; in a transaction that is for the commit to bring. */
+  private async written(row: JobConfig, manager: unknown): Promise<JobConfig> {
+    if (!manager) await this.feed.refresh([row.key]);
+    return row;
+  }
+}
+
+/**
+ * For `watch`: `'true'` and `'false'`, nothing else.
+ *
+ * @throws InvalidConfigValueError
+ */
+export function toBoolean(value: string): boolean {
+  if (value !== 'true' && value !== 'false') {
+    throw new InvalidConfigValueError(`${describe(value)} is neither 'true' nor 'false'.`);
+  }
+  return value === 'true';
+}
+
+/**
+ * For `watch`: a finite decimal number.
+ *
+ * @throws InvalidConfigValueError
+ */
+export function toNumber(value: string): number {
+  const number = Number(value);
+  if (value.trim() === '' || !Number.isFinite(number)) {
+    throw new InvalidConfigValueError(`${describe(value)} is not a finite number.`);
+  }
+  return number;
+}
+
+function missing(key: string): never {
+  throw new ConfigNotFoundError(`There is no config '${key}'. Use create() or set() to add it.`);
+}
+
+function check(key: unknown, value: unknown): void {
+  if (!isName(key)) throw new InvalidConfigValueError(`Config key ${describe(key)} cannot be used; expected ${NAME_EXPECTED}.`);
+  if (typeof value !== 'string' || value.trim() === '' || value.includes('\u0000') || !value.isWellFormed()) {
+    throw new InvalidConfigValueError(
+      `The value of config '${key}' is ${describe(value)}; expected a non-blank string without NUL characters. ` +
+        'Use String() or JSON.stringify() for other values.',
+    );
+  }
+}

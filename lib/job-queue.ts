@@ -1,0 +1,209 @@
+import { Injectable } from '@nestjs/common';
+import { Observable } from 'rxjs';
+import type { EntityManager } from 'typeorm';
+import { assertId, assertName } from './core/names.js';
+import { JobNotFoundError, JobStateError } from './errors/job.errors.js';
+import { InvalidArgumentError } from './errors/enqueue.errors.js';
+import type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
+import type { JobDefinition, PayloadOf } from './interfaces/job-definition.interface.js';
+import type {
+  CancelResult,
+  JobCriteria,
+  JobPage,
+  JobRecord,
+  PageOptions,
+  QueueStatus,
+  Status,
+} from './interfaces/job-record.interface.js';
+import type { EnqueueStore, JobStore, NewJob } from './interfaces/ports/index.js';
+import type { JobConfigs } from './job-configs.js';
+import { JobWatcher } from './job-watcher.js';
+import { checkCriteria, checkPage } from './job-criteria.js';
+import { NewJobs, type JobInput } from './new-jobs.js';
+import { SUSPENDED_KEY } from './notify-queue.constants.js';
+import { queueOptionsOf, suspensionKeysOf, type ResolvedOptions } from './notify-queue.options.js';
+import type { EnqueueBatcher } from './runtime/enqueue-batcher.js';
+import type { SignalHub } from './runtime/signal-hub.js';
+
+/** What `JobQueue` is made of; the providers put it together. */
+export interface JobQueueParts {
+  readonly options: ResolvedOptions;
+  readonly enqueueStore: EnqueueStore;
+  readonly store: JobStore;
+  readonly configs: JobConfigs;
+  readonly batcher: EnqueueBatcher;
+  readonly signals: SignalHub;
+  readonly newJobs: NewJobs;
+  readonly isListening: () => boolean;
+}
+
+/**
+ * Enqueues jobs and answers for them. Inject it anywhere.
+ *
+ * @example
+ * await dataSource.transaction(async (manager) => {
+ *   await manager.save(order);
+ *   await jobQueue.enqueue(SendInvoice, { orderId: order.id }, { manager });
+ * });
+ */
+@Injectable()
+export class JobQueue {
+  private readonly watcher: JobWatcher;
+
+  constructor(private readonly parts: JobQueueParts) {
+    this.watcher = new JobWatcher(parts.store, parts.signals, parts.isListening);
+  }
+
+  /**
+   * Stores a job. With `manager` it exists if and only if that transaction commits; without, it is
+   * committed when the promise resolves. Calls made at the same time share one insert.
+   *
+   * @throws InvalidOptionError, UnstorableValueError, ValueTooLargeError, UnknownQueueError before anything is written
+   * @throws EnqueueOutcomeUnknownError when the connection was lost at the commit
+   */
+  enqueue<Payload>(job: JobDefinition<Payload>, payload: NoInfer<Payload>, options?: EnqueueOptions): Promise<EnqueuedJob>;
+  enqueue<Name extends string>(job: Name, payload: PayloadOf<Name>, options?: EnqueueOptions): Promise<EnqueuedJob>;
+  async enqueue(job: JobInput, payload: unknown, options: EnqueueOptions = {}): Promise<EnqueuedJob> {
+    const newJob = this.parts.newJobs.make(job, payload, options);
+    await this.insert([newJob], options.manager, options.id !== undefined);
+    return { id: newJob.id, queue: newJob.queue };
+  }
+
+  /**
+   * Stores a job for each payload, all or none, in one statement. Resolves to them in the same order.
+   *
+   * @throws as `enqueue` does; ValueTooLargeError also for more than 10,000 payloads
+   */
+  enqueueMany<Payload>(
+    job: JobDefinition<Payload>,
+    payloads: ReadonlyArray<NoInfer<Payload>>,
+    options?: EnqueueManyOptions,
+  ): Promise<EnqueuedJob[]>;
+  enqueueMany<Name extends string>(
+    job: Name,
+    payloads: ReadonlyArray<PayloadOf<Name>>,
+    options?: EnqueueManyOptions,
+  ): Promise<EnqueuedJob[]>;
+  async enqueueMany(job: JobInput, payloads: readonly unknown[], options: EnqueueManyOptions = {}): Promise<EnqueuedJob[]> {
+    const newJobs = this.parts.newJobs.makeMany(job, payloads, options);
+    if (newJobs.length > 0) await this.insert(newJobs, options.manager, false);
+    return newJobs.map(({ id, queue }) => ({ id, queue }));
+  }
+
+  /** A job, waiting, running or finished; undefined when there is none, or none any more. @throws InvalidArgumentError */
+  async get(id: string): Promise<JobRecord | undefined> {
+    assertId('id', id);
+    return this.parts.store.get(id);
+  }
+
+  /** A page of jobs by criteria that run in SQL. @throws InvalidOptionError */
+  async find(criteria: JobCriteria = {}, page: PageOptions = {}): Promise<JobPage> {
+    return this.parts.store.find(checkCriteria(criteria), checkPage(page));
+  }
+
+  /**
+   * Every job that fits, page by page, optionally narrowed by a predicate of your own.
+   *
+   * @example
+   * for await (const job of jobQueue.iterate({ queue: 'mail', state: 'available' })) await jobQueue.cancel(job.id);
+   * @throws InvalidOptionError
+   */
+  async *iterate(
+    criteria: JobCriteria = {},
+    options: Omit<PageOptions, 'cursor'> & { predicate?: (job: JobRecord) => boolean } = {},
+  ): AsyncGenerator<JobRecord, void, undefined> {
+    const { predicate, ...page } = options;
+    let cursor: string | undefined;
+    do {
+      const found = await this.find(criteria, { ...page, cursor });
+      for (const job of found.jobs) if (!predicate || predicate(job)) yield job;
+      cursor = found.nextCursor;
+    } while (cursor !== undefined);
+  }
+
+  /**
+   * Cancels a waiting job. A running one is left to run and answers `'in_progress'`; with `abort` its
+   * signal fires, on whichever instance it runs, and it ends as cancelled.
+   */
+  async cancel(id: string, { abort = false }: { abort?: boolean } = {}): Promise<CancelResult> {
+    assertId('id', id);
+    const { options, store } = this.parts;
+    const keepMs = new Map([...options.queues].map(([name, queue]) => [name, queue.keepAbandonedMs]));
+    return store.cancel(id, abort, keepMs, options.defaults.keepAbandonedMs);
+  }
+
+  /** Moves a waiting job to another queue, where its attempts count from zero. */
+  async move(id: string, queue: string): Promise<CancelResult> {
+    assertId('id', id);
+    assertName('queue', queue);
+    this.parts.newJobs.checkQueue(queue);
+    return this.parts.store.move(id, queue);
+  }
+
+  /** Runs a finished job again, with attempts from zero. @throws JobNotFoundError, JobStateError when it is not finished */
+  async retry(id: string): Promise<void> {
+    assertId('id', id);
+    const answer = await this.parts.store.retry(id);
+    if (answer === 'unfinished') throw new JobStateError(`Job ${id} has not finished, so there is nothing to run again.`);
+    if (answer === 'not_found') throw new JobNotFoundError(`Job ${id} is not in the history; it may be past its retention.`);
+  }
+
+  /** Counts of one queue, or of all queues and processes. */
+  status(queue: string): Promise<QueueStatus>;
+  status(): Promise<Status>;
+  async status(queue?: string): Promise<Status | QueueStatus> {
+    const { options, store, newJobs } = this.parts;
+    if (queue !== undefined) assertName('queue', queue);
+    const status = await store.status(newJobs.knownQueues(), queue, (name) => suspensionKeysOf(options, name));
+    return queue === undefined ? status : (status.queues[0] as QueueStatus);
+  }
+
+  /** Stops every instance from starting jobs of a queue, or of all; running jobs go on. It holds until `resume`. */
+  async suspend(queue?: string): Promise<void> {
+    await this.parts.configs.set(this.suspensionKey(queue), 'true');
+  }
+
+  /** Takes `suspend` back: that of the queue, or the one of all queues. Each stands by itself. */
+  async resume(queue?: string): Promise<void> {
+    await this.parts.configs.set(this.suspensionKey(queue), 'false');
+  }
+
+  /**
+   * Waits for a job's result, from any instance and also after it has finished.
+   *
+   * @param options.timeout how long to wait; `'30s'` by default
+   * @throws JobAbandonedError, JobCancelledError, ResultTimeoutError, JobNotFoundError
+   */
+  async result<Result = unknown>(id: string, options: { timeout?: EnqueueOptions['delay'] } = {}): Promise<Result> {
+    assertId('id', id);
+    return (await this.watcher.result(id, options.timeout ?? 30_000)) as Result;
+  }
+
+  /** A job as it is now and at each change, until it has finished. Errors with a JobNotFoundError. */
+  watch(id: string): Observable<JobRecord> {
+    assertId('id', id);
+    return this.watcher.watch(id);
+  }
+
+  private async insert(jobs: readonly NewJob[], explicit: EntityManager | undefined, once: boolean): Promise<void> {
+    const manager = explicit ?? this.ambientManager();
+    if (manager) await this.parts.enqueueStore.insert(jobs, manager, once);
+    else await this.parts.batcher.add(jobs, once);
+  }
+
+  /** A manager that is in no transaction has nothing to take part in. */
+  private ambientManager(): EntityManager | undefined {
+    const manager = this.parts.options.resolveManager?.();
+    return manager?.queryRunner?.isTransactionActive ? manager : undefined;
+  }
+
+  private suspensionKey(queue: string | undefined): string {
+    if (queue === undefined) return SUSPENDED_KEY;
+    assertName('queue', queue);
+    if (!queueOptionsOf(this.parts.options, queue).perQueueSuspension) {
+      throw new InvalidArgumentError('queue', 'a queue with perQueueSuspension on, or none for all queues', `'${queue}'`);
+    }
+    return `${queue}_${SUSPENDED_KEY}`;
+  }
+}
+

@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import type { Channels } from '../core/schema-name.js';
+import { quoteIdentifier } from '../core/schema-name.js';
+import type { Log } from '../interfaces/ports/index.js';
+import { Heartbeat } from './heartbeat.js';
+
+/** What the listener tells. Every one is a hint: the table is the truth. */
+export interface ListenerCallbacks {
+  /** Work came in for this queue. */
+  readonly onWork: (queue: string) => void;
+  /** This config row changed; empty for all. */
+  readonly onConfig: (key: string) => void;
+  /** This job has something for its watchers or its runner. */
+  readonly onSignal: (jobId: string) => void;
+  /** Listening has begun, or begun again: whatever came before may have been missed. */
+  readonly onUp: () => void;
+  readonly onDown: () => void;
+}
+
+export interface ListenerOptions {
+  readonly connection: pg.ClientConfig;
+  readonly channels: Channels;
+  readonly heartbeatMs: number;
+  readonly heartbeatTimeoutMs: number;
+}
+
+const FIRST_BACKOFF_MS = 50;
+const MAX_BACKOFF_MS = 1_000;
+/** Behind a pooler LISTEN never works; there is no point in trying all the time. */
+const UNFIT_BACKOFF_MS = 60_000;
+
+/**
+ * Owns the one connection that listens: connects, subscribes, proves by a heartbeat that
+ * notifications arrive, and starts anew when they do not. Started and stopped by the engine; must
+ * never open a transaction and never throw.
+ */
+export class Listener {
+  private client: pg.Client | undefined;
+  private stopping = new AbortController();
+  private running: Promise<void> | undefined;
+  private warned = false;
+  private up = false;
+  private reconnects = -1;
+
+  constructor(
+    private readonly options: ListenerOptions,
+    private readonly callbacks: ListenerCallbacks,
+    private readonly log: Log,
+  ) {}
+
+  get listening(): boolean {
+    return this.up;
+  }
+
+  start(): void {
+    this.running ??= this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.client?.removeAllListeners('notification');
+    await this.client?.end().catch(() => undefined);
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    let backoffMs = FIRST_BACKOFF_MS;
+    while (!this.stopping.signal.aborted) {
+      const unfit = await this.listenUntilLost(() => (backoffMs = FIRST_BACKOFF_MS));
+      if (this.stopping.signal.aborted) return;
+      const waitMs = unfit ? UNFIT_BACKOFF_MS : backoffMs * (0.5 + Math.random() / 2);
+      backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
+      await sleep(waitMs, undefined, { signal: this.stopping.signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  /** One connection's life. Resolves to true when the connection works but notifications do not. */
+  private async listenUntilLost(onProven: () => void): Promise<boolean> {
+    const client = new pg.Client({ ...this.options.connection, application_name: 'notify-queue listener' });
+    const beatChannel = `nq_beat_${randomUUID().replaceAll('-', '')}`;
+    const heartbeat = new Heartbeat(
+      async (nonce) => void (await client.query('SELECT pg_notify($1, $2)', [beatChannel, nonce])),
+      this.options.heartbeatMs,
+      this.options.heartbeatTimeoutMs,
+    );
+    const lost = new Promise<void>((resolve) => {
+      client.on('error', () => resolve());
+      client.on('end', () => resolve());
+    });
+    let subscribed = false;
+    try {
+      this.client = client;
+      await client.connect();
+      client.on('notification', ({ channel, payload = '' }) => {
+        if (channel === beatChannel) heartbeat.receive(payload);
+        else this.dispatch(channel, payload);
+      });
+      const { jobs, configs, signals } = this.options.channels;
+      for (const channel of [jobs, configs, signals, beatChannel]) {
+        await client.query(`LISTEN ${quoteIdentifier(channel)}`);
+      }
+      subscribed = true;
+      await heartbeat.prove();
+      onProven();
+      this.rise();
+      await Promise.race([lost, heartbeat.keepProving()]);
+      return false;
+    } catch (error) {
+      const unfit = subscribed && !this.up && heartbeat.unanswered;
+      this.report(error, unfit);
+      return unfit;
+    } finally {
+      heartbeat.stop();
+      this.fall();
+      // end() waits for the server, which may be what is not answering.
+      client.removeAllListeners('notification');
+      (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+    }
+  }
+
+  private dispatch(channel: string, payload: string): void {
+    const { channels } = this.options;
+    if (channel === channels.jobs) this.callbacks.onWork(payload);
+    else if (channel === channels.configs) this.callbacks.onConfig(payload);
+    else if (channel === channels.signals) this.callbacks.onSignal(payload);
+  }
+
+  private rise(): void {
+    this.up = true;
+    this.warned = false;
+    if (++this.reconnects > 0) this.log.log('Listening for notifications again');
+    this.callbacks.onUp();
+  }
+
+  private fall(): void {
+    if (!this.up) return;
+    this.up = false;
+    if (!this.stopping.signal.aborted) {
+      this.log.warn('The notification connection was lost; polling until it is back');
+      this.warned = true;
+    }
+    this.callbacks.onDown();
+  }
+
+  private report(error: unknown, unfit: boolean): void {
+    if (this.warned || this.stopping.signal.aborted) return;
+    this.warned = true;
+    if (unfit) {
+      this.log.warn(
+        'LISTEN was accepted but no notification arrives, as behind PgBouncer in transaction mode; polling instead. ' +
+          'Give a direct URL by listen: { url }, or set listen: false to poll without this warning',
+      );
+    } else {
+      this.log.warn('Cannot listen for notifications; polling until it works', { error: String(error) });
+    }
+  }
+}

@@ -1,0 +1,12 @@
+/** Injection tokens of the module's own parts. */
+export const RESOLVED_OPTIONS = Symbol('NotifyQueue:ResolvedOptions');
+export const STORES = Symbol('NotifyQueue:Stores');
+export const CONFIG_FEED = Symbol('NotifyQueue:ConfigFeed');
+export const RUNTIME = Symbol('NotifyQueue:Runtime');
+export const BATCHER = Symbol('NotifyQueue:EnqueueBatcher');
+export const LOG = Symbol('NotifyQueue:Log');
+
+/** Key of the config row that suspends every queue. */
+export const SUSPENDED_KEY = 'suspended';
+/** The queue of jobs that name none. */
+export const DEFAULT_QUEUE = 'default';

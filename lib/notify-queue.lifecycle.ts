@@ -1,0 +1,81 @@
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { DuplicateModuleError } from './errors/configuration.errors.js';
+import { HandlerRegistry } from './handler-registry.js';
+import type { Log } from './interfaces/ports/index.js';
+import { BATCHER, LOG, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.constants.js';
+import { handlerMapped, noShutdownHooks, twoModules } from './notify-queue.messages.js';
+import { queueOptionsOf, type ResolvedOptions } from './notify-queue.options.js';
+import type { NotifyQueueRuntime } from './notify-queue.runtime.js';
+import { ProcessorExplorer } from './processor.explorer.js';
+import type { EnqueueBatcher } from './runtime/enqueue-batcher.js';
+import type { Stores } from './store/index.js';
+
+/**
+ * The one class with Nest's lifecycle hooks. Jobs start after every other module has finished its
+ * bootstrap, and are drained before any other module is destroyed; `enqueue` works until the very end.
+ */
+@Injectable()
+export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(STORES) private readonly stores: Stores,
+    @Inject(RUNTIME) private readonly runtime: NotifyQueueRuntime,
+    @Inject(BATCHER) private readonly batcher: EnqueueBatcher,
+    @Inject(LOG) private readonly log: Log,
+    private readonly handlers: HandlerRegistry,
+    private readonly explorer: ProcessorExplorer,
+    modules: ModulesContainer,
+  ) {
+    startLastAndStopFirst(modules);
+  }
+
+  async onModuleInit(): Promise<void> {
+    if (this.options.role !== 'producer') {
+      for (const handler of this.explorer.findHandlers()) this.handlers.add(handler);
+    }
+    await this.runtime.start();
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    const found = this.handlers.all();
+    if (found.length === 0) return;
+    for (const { name, queue, method } of found) {
+      this.log.log(handlerMapped(name, queue, queueOptionsOf(this.options, queue).concurrency, method));
+    }
+    await this.runtime.startEngine(this.handlers, this.explorer);
+    if (process.env['NODE_ENV'] === 'production' && process.listenerCount('SIGTERM') === 0) this.log.warn(noShutdownHooks());
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.runtime.stopEngine();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.batcher.drain();
+    await this.runtime.stop();
+    await this.stores.close();
+  }
+}
+
+/**
+ * Nest calls hooks by a module's distance from the root: the farthest starts first and stops last,
+ * and a global module counts as farthest of all. Job handlers need the opposite: everything they may
+ * use must be ready before the first job and still there for the last one.
+ *
+ * @throws DuplicateModuleError
+ */
+function startLastAndStopFirst(modules: ModulesContainer): void {
+  const ours = [...modules.values()].filter(({ providers }) =>
+    [...providers.values()].some(({ metatype }) => metatype === NotifyQueueLifecycle),
+  );
+  if (ours.length > 1) throw new DuplicateModuleError(twoModules());
+  for (const module of ours) module.distance = -1;
+}

@@ -1,0 +1,33 @@
+/** Texts that the module shows at boot. */
+
+export const handlerMapped = (name: string, queue: string, concurrency: number, method: string): string =>
+  `Mapped {${name}, queue ${queue}, concurrency ${concurrency}} job handler to ${method}`;
+
+export const twoHandlers = (name: string, first: string, second: string): string =>
+  `Job '${name}' has two handlers: ${first} and ${second}. Keep one of them, or give one another job name.`;
+
+export const twoQueues = (name: string, one: string, other: string, method: string): string =>
+  `Job '${name}' is defined for queue '${one}', but ${method} claims it for queue '${other}'. Let the handler name no queue, or the same one.`;
+
+export const scopedHandler = (name: string, method: string): string =>
+  `${method} handles job '${name}', but its class is request-scoped or transient, so there is no instance to call. ` +
+  'Make the class a singleton, or move the handler to one.';
+
+export const badHandlerOption = (method: string, problem: string): string => `${method}: ${problem}`;
+
+export const entitiesMissing = (dataSource: string): string =>
+  `The queue's entities are not registered with ${dataSource}. Set autoLoadEntities: true in TypeOrmModule.forRoot(), ` +
+  'or add this line to its options: entities: [...notifyQueueEntities()]';
+
+export const twoModules = (): string =>
+  'NotifyQueueModule.forRoot() is imported twice in this application, which would run every job handler from two ' +
+  'queues. Import it once, in the root module; JobQueue and JobConfigs can be injected everywhere.';
+
+export const noShutdownHooks = (): string =>
+  'app.enableShutdownHooks() was not called: on SIGTERM running jobs are cut off, and run again only when the lease is over';
+
+export const modeClassMissing = (className: string, method: string): string =>
+  `No provider of class ${className} with a method ${method} was found. Add it to the providers of a module.`;
+
+export const badSuspension = (key: string, value: string): string =>
+  `Config row '${key}' is '${value}', which is neither 'true' nor 'false'; the last good state stays`;

@@ -1,0 +1,39 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import type { NotifyQueueExtras } from './interfaces/module-options.interface.js';
+import { JobConfigs } from './job-configs.js';
+import { JobQueue } from './job-queue.js';
+import { ASYNC_OPTIONS_TYPE, ConfigurableModuleClass, OPTIONS_TYPE } from './notify-queue.module-definition.js';
+import { createProviders } from './notify-queue.providers.js';
+import { notifyQueueEntities } from './store/index.js';
+
+/**
+ * Background jobs in the application's own PostgreSQL. Import it once, in the root module.
+ *
+ * @example
+ * NotifyQueueModule.forRoot({ queues: { mail: { concurrency: 20 } } })
+ * @throws InvalidOptionError at boot, for an option that is unknown or has a bad value
+ */
+@Module({})
+export class NotifyQueueModule extends ConfigurableModuleClass {
+  static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    return complete(super.forRoot(options), options);
+  }
+
+  /** As `forRoot`, with options from a factory; `dataSource`, `schema` and `isGlobal` stand beside it. */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return complete(super.forRootAsync(options), options);
+  }
+}
+
+function complete(module: DynamicModule, extras: NotifyQueueExtras): DynamicModule {
+  const entities = TypeOrmModule.forFeature(notifyQueueEntities(extras.schema), extras.dataSource);
+  return {
+    ...module,
+    global: extras.isGlobal ?? true,
+    imports: [...(module.imports ?? []), DiscoveryModule, entities],
+    providers: [...(module.providers ?? []), ...createProviders(extras)],
+    exports: [JobQueue, JobConfigs, entities],
+  };
+}

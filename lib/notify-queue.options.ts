@@ -1,0 +1,170 @@
+import { InvalidOptionError } from './errors/configuration.errors.js';
+import { Abandon, stagesOf } from './core/failure-modes.js';
+import { DURATION_EXPECTED, parseDuration } from './core/duration.js';
+import { isName, NAME_EXPECTED } from './core/names.js';
+import { OptionReader } from './core/option-reader.js';
+import { readRunOptions } from './core/run-options.js';
+import { assertSchemaName, DEFAULT_SCHEMA } from './core/schema-name.js';
+import { IgnoreSuccess } from './core/success-modes.js';
+import type { FailureModeSpec } from './interfaces/failure-mode.interface.js';
+import type { NotifyQueueOptions, QueueOptions, Role } from './interfaces/module-options.interface.js';
+import type { SuccessModeSpec } from './interfaces/success-mode.interface.js';
+import { SUSPENDED_KEY } from './notify-queue.constants.js';
+
+/** Options of one queue, every one set. */
+export interface ResolvedQueue {
+  readonly concurrency: number;
+  readonly maxJobTimeMs: number;
+  readonly failureMode: FailureModeSpec;
+  readonly successMode: SuccessModeSpec;
+  readonly retryDelayMs: number;
+  readonly perQueueSuspension: boolean;
+  /** Milliseconds; Infinity for ever, null for not at all. */
+  readonly keepCompletedMs: number | null;
+  readonly keepAbandonedMs: number | null;
+}
+
+/** Options of the module: resolved, checked and frozen once. Nothing else reads the raw ones. */
+export interface ResolvedOptions {
+  readonly schema: string;
+  readonly role: Role;
+  readonly queues: ReadonlyMap<string, ResolvedQueue>;
+  readonly defaults: ResolvedQueue;
+  readonly allowUnknownQueues: boolean;
+  readonly listen: boolean;
+  readonly listenUrl: string | undefined;
+  readonly sweepIntervalMs: number;
+  readonly leaseMs: number;
+  readonly shutdownGraceMs: number;
+  readonly migrations: 'run' | 'check' | 'none';
+  readonly maxPayloadSize: number;
+  readonly maxCrashes: number;
+  readonly resolveManager: NotifyQueueOptions['resolveManager'];
+}
+
+const DAY_MS = 24 * 3_600_000;
+const BUILT_IN: ResolvedQueue = {
+  concurrency: 10,
+  maxJobTimeMs: 3_600_000,
+  failureMode: Abandon(),
+  successMode: IgnoreSuccess(),
+  retryDelayMs: 15_000,
+  perQueueSuspension: true,
+  keepCompletedMs: 7 * DAY_MS,
+  keepAbandonedMs: 30 * DAY_MS,
+};
+
+/** @throws InvalidOptionError naming the option, its value and what was expected */
+export function resolveOptions(raw: NotifyQueueOptions = {}, schema: unknown = DEFAULT_SCHEMA): ResolvedOptions {
+  assertSchemaName(schema);
+  const reader = new OptionReader(raw, '');
+  const retained = { ...BUILT_IN, ...readRetention(reader, BUILT_IN) };
+  const defaults = readQueueOptions(reader.raw('defaults') ?? {}, 'defaults', retained);
+  const listen = reader.raw('listen') ?? true;
+  const resolved: ResolvedOptions = {
+    schema,
+    role: reader.oneOf('role', 'all', ['all', 'producer', 'worker']),
+    queues: readQueues(reader.raw('queues') ?? {}, defaults),
+    defaults,
+    allowUnknownQueues: reader.boolean('allowUnknownQueues', true),
+    listen: listen !== false,
+    listenUrl: readListenUrl(listen),
+    sweepIntervalMs: reader.duration('sweepInterval', 5_000, 10),
+    leaseMs: reader.duration('lease', 15_000, 500),
+    shutdownGraceMs: reader.duration('shutdownGrace', 20_000),
+    migrations: reader.oneOf('migrations', 'check', ['run', 'check', 'none']),
+    maxPayloadSize: reader.integer('maxPayloadSize', 1_048_576, 1, 256 * 1_048_576),
+    maxCrashes: reader.integer('maxCrashes', 3, 1, 1_000),
+    resolveManager: reader.value<NotifyQueueOptions['resolveManager']>('resolveManager', undefined, 'a function', (value) =>
+      typeof value === 'function' ? (value as NotifyQueueOptions['resolveManager']) : undefined,
+    ),
+  };
+  reader.done();
+  return Object.freeze(resolved);
+}
+
+/** Options of a queue, the defaults if it is not configured. */
+export function queueOptionsOf(options: ResolvedOptions, queue: string): ResolvedQueue {
+  return options.queues.get(queue) ?? options.defaults;
+}
+
+/** Keys of the config rows that suspend a queue. */
+export function suspensionKeysOf(options: ResolvedOptions, queue: string): string[] {
+  return queueOptionsOf(options, queue).perQueueSuspension ? [SUSPENDED_KEY, `${queue}_${SUSPENDED_KEY}`] : [SUSPENDED_KEY];
+}
+
+/** Every finite retention in use: the history needs partitions for them. */
+export function retentionsOf(options: ResolvedOptions): number[] {
+  const all = [options.defaults, ...options.queues.values()].flatMap((queue) => [
+    queue.keepCompletedMs,
+    queue.keepAbandonedMs,
+  ]);
+  return [...new Set(all)].filter((keepMs): keepMs is number => keepMs !== null && keepMs !== Infinity);
+}
+
+function readQueues(raw: unknown, defaults: ResolvedQueue): ReadonlyMap<string, ResolvedQueue> {
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
+    throw new InvalidOptionError('queues', raw, 'an object of queue options by queue name');
+  }
+  return new Map(
+    Object.entries(raw).map(([name, options]) => {
+      if (!isName(name)) throw new InvalidOptionError('queues', name, `as queue name ${NAME_EXPECTED}`);
+      const queue = readQueueOptions(options, `queues.${name}`, defaults);
+      for (const stage of stagesOf(queue.failureMode)) {
+        if (stage.mode === 'move' && stage.queue === name) {
+          throw new InvalidOptionError(`queues.${name}.failureMode`, stage, 'a Move to another queue than its own');
+        }
+      }
+      return [name, queue];
+    }),
+  );
+}
+
+function readQueueOptions(raw: unknown, path: string, defaults: ResolvedQueue): ResolvedQueue {
+  const reader = new OptionReader(raw as QueueOptions, path);
+  const run = readRunOptions(reader);
+  const queue: ResolvedQueue = {
+    concurrency: reader.integer('concurrency', defaults.concurrency, 1, 10_000),
+    maxJobTimeMs: run.maxJobTimeMs ?? defaults.maxJobTimeMs,
+    failureMode: run.failureMode ?? defaults.failureMode,
+    successMode: run.successMode ?? defaults.successMode,
+    retryDelayMs: reader.duration('retryDelay', defaults.retryDelayMs),
+    perQueueSuspension: reader.boolean('perQueueSuspension', defaults.perQueueSuspension),
+    ...readRetention(reader, defaults),
+  };
+  reader.done();
+  return Object.freeze(queue);
+}
+
+type Kept = Pick<ResolvedQueue, 'keepCompletedMs' | 'keepAbandonedMs'>;
+
+function readRetention(reader: OptionReader, defaults: Kept): Kept {
+  const raw = reader.raw('retention');
+  if (raw === 'none') return { keepCompletedMs: null, keepAbandonedMs: null };
+  const inner = new OptionReader(raw ?? {}, reader.name('retention'));
+  const read = (key: string, fallback: number | null): number | null => {
+    const value = inner.raw(key);
+    if (value === undefined) return fallback;
+    if (value === 'none') return null;
+    if (value === 'forever') return Infinity;
+    const keepMs = parseDuration(value);
+    if (keepMs === undefined) throw new InvalidOptionError(inner.name(key), value, `${DURATION_EXPECTED}, 'none' or 'forever'`);
+    return keepMs;
+  };
+  const kept = {
+    keepCompletedMs: read('completed', defaults.keepCompletedMs),
+    keepAbandonedMs: read('abandoned', defaults.keepAbandonedMs),
+  };
+  inner.done();
+  return kept;
+}
+
+function readListenUrl(raw: unknown): string | undefined {
+  if (typeof raw === 'boolean') return undefined;
+  const reader = new OptionReader(raw, 'listen');
+  const url = reader.value<string | undefined>('url', undefined, 'a postgres:// URL', (value) =>
+    typeof value === 'string' && /^postgres(?:ql)?:\/\//.test(value) ? value : undefined,
+  );
+  reader.done();
+  return url;
+}

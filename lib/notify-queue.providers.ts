@@ -1,0 +1,106 @@
+import { Logger, type Provider } from '@nestjs/common';
+import { getDataSourceToken } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
+import { EntitiesNotRegisteredError } from './errors/configuration.errors.js';
+import { HandlerRegistry } from './handler-registry.js';
+import type { NotifyQueueExtras, NotifyQueueOptions } from './interfaces/module-options.interface.js';
+import type { Log } from './interfaces/ports/index.js';
+import { JobConfigs } from './job-configs.js';
+import { JobQueue } from './job-queue.js';
+import { NewJobs } from './new-jobs.js';
+import { BATCHER, CONFIG_FEED, LOG, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.constants.js';
+import { NotifyQueueLifecycle } from './notify-queue.lifecycle.js';
+import { entitiesMissing } from './notify-queue.messages.js';
+import { MODULE_OPTIONS_TOKEN } from './notify-queue.module-definition.js';
+import { resolveOptions, type ResolvedOptions } from './notify-queue.options.js';
+import { NotifyQueueRuntime } from './notify-queue.runtime.js';
+import { ProcessorExplorer } from './processor.explorer.js';
+import { ConfigFeed } from './runtime/config-feed.js';
+import { EnqueueBatcher } from './runtime/enqueue-batcher.js';
+import { queueEntities, Stores } from './store/index.js';
+
+/** The composition root: the one place that names adapters. */
+export function createProviders({ dataSource, schema }: NotifyQueueExtras): Provider[] {
+  return [
+    ProcessorExplorer,
+    NotifyQueueLifecycle,
+    { provide: LOG, useFactory: createLog },
+    { provide: RESOLVED_OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: (raw: NotifyQueueOptions) => resolveOptions(raw, schema) },
+    {
+      provide: STORES,
+      inject: [RESOLVED_OPTIONS, getDataSourceToken(dataSource), LOG],
+      useFactory: (options: ResolvedOptions, source: DataSource, log: Log) => openStores(options, source, dataSource, log),
+    },
+    {
+      provide: HandlerRegistry,
+      inject: [RESOLVED_OPTIONS],
+      useFactory: (options: ResolvedOptions) => new HandlerRegistry(options),
+    },
+    { provide: CONFIG_FEED, inject: [STORES, LOG], useFactory: (stores: Stores, log: Log) => new ConfigFeed(stores.configs, log) },
+    {
+      provide: RUNTIME,
+      inject: [RESOLVED_OPTIONS, STORES, CONFIG_FEED, LOG],
+      useFactory: (options: ResolvedOptions, stores: Stores, feed: ConfigFeed, log: Log) =>
+        new NotifyQueueRuntime(options, stores, feed, log),
+    },
+    {
+      provide: BATCHER,
+      inject: [STORES],
+      useFactory: (stores: Stores) => new EnqueueBatcher(stores.reservations),
+    },
+    {
+      provide: JobConfigs,
+      inject: [STORES, CONFIG_FEED, LOG],
+      useFactory: (stores: Stores, feed: ConfigFeed, log: Log) => new JobConfigs(stores.configs, feed, log),
+    },
+    {
+      provide: JobQueue,
+      inject: [RESOLVED_OPTIONS, STORES, JobConfigs, BATCHER, RUNTIME, HandlerRegistry],
+      useFactory: (
+        options: ResolvedOptions,
+        stores: Stores,
+        configs: JobConfigs,
+        batcher: EnqueueBatcher,
+        runtime: NotifyQueueRuntime,
+        handlers: HandlerRegistry,
+      ) =>
+        new JobQueue({
+          options,
+          enqueueStore: stores.reservations,
+          store: stores.jobs,
+          configs,
+          batcher,
+          signals: runtime.signals,
+          newJobs: new NewJobs(options, handlers),
+          isListening: () => runtime.listening,
+        }),
+    },
+  ];
+}
+
+async function openStores(options: ResolvedOptions, source: DataSource, name: string | undefined, log: Log): Promise<Stores> {
+  if (!source.hasMetadata(queueEntities(options.schema).Job)) {
+    throw new EntitiesNotRegisteredError(entitiesMissing(name ? `data source '${name}'` : 'the default data source'));
+  }
+  return Stores.open(
+    source,
+    {
+      schema: options.schema,
+      migrations: options.migrations,
+      // Without LISTEN, or with a URL of its own for it, the data source may lead through a pooler.
+      direct: options.listen && options.listenUrl === undefined,
+      queryTimeoutMs: Math.max(1_000, Math.min(10_000, (options.leaseMs * 2) / 3)),
+    },
+    log,
+  );
+}
+
+function createLog(): Log {
+  const logger = new Logger('NotifyQueue');
+  return {
+    debug: (message, params) => logger.debug(message, ...(params ? [params] : [])),
+    log: (message, params) => logger.log(message, ...(params ? [params] : [])),
+    warn: (message, params) => logger.warn(message, ...(params ? [params] : [])),
+    error: (message, params) => logger.error(message, ...(params ? [params] : [])),
+  };
+}

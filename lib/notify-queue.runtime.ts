@@ -1,0 +1,175 @@
+import { hostname } from 'node:os';
+import { v7 as uuidv7 } from 'uuid';
+import { channelsOf } from './core/schema-name.js';
+import type { HandlerRegistry } from './handler-registry.js';
+import type { JobLog } from './interfaces/job.interface.js';
+import type { Log } from './interfaces/ports/index.js';
+import { Listener } from './listener/listener.js';
+import { badSuspension } from './notify-queue.messages.js';
+import { queueOptionsOf, retentionsOf, suspensionKeysOf, type ResolvedOptions } from './notify-queue.options.js';
+import type { ProcessorExplorer } from './processor.explorer.js';
+import type { ConfigFeed } from './runtime/config-feed.js';
+import { createEngine } from './runtime/create-engine.js';
+import type { Engine } from './runtime/engine.js';
+import { SignalHub } from './runtime/signal-hub.js';
+import type { Stores } from './store/index.js';
+import { VERSION } from './version.js';
+
+const POLL_INTERVAL_MS = 1_000;
+
+/**
+ * The moving parts of one process: the listener, the configuration feed and, where handlers are,
+ * the engine that runs them. Started and stopped by the lifecycle class only.
+ */
+export class NotifyQueueRuntime {
+  readonly signals = new SignalHub();
+  private readonly listener: Listener | undefined;
+  private readonly lastGood = new Map<string, boolean>();
+  private engine: Engine | undefined;
+  private pollTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly options: ResolvedOptions,
+    private readonly stores: Stores,
+    private readonly feed: ConfigFeed,
+    private readonly log: Log,
+  ) {
+    if (!options.listen) return;
+    const connection = options.listenUrl ? { connectionString: options.listenUrl, keepAlive: true } : stores.connection;
+    this.listener = new Listener(
+      {
+        connection,
+        channels: channelsOf(options.schema),
+        heartbeatMs: Math.min(5_000, options.leaseMs / 3),
+        heartbeatTimeoutMs: Math.min(3_000, options.leaseMs / 3),
+      },
+      {
+        onWork: (queue) => this.engine?.parts.sweeper.workCameIn(queue),
+        onConfig: (key) => void this.feed.refresh(key === '' ? undefined : [key]),
+        onSignal: (jobId) => this.signalled(jobId),
+        onUp: () => this.catchUp(),
+        onDown: () => this.pollConfigs(),
+      },
+      log,
+    );
+  }
+
+  get listening(): boolean {
+    return this.listener?.listening ?? false;
+  }
+
+  /** Reads the configuration and begins to listen. @throws DatabaseUnavailableError */
+  async start(): Promise<void> {
+    await this.feed.refresh();
+    this.feed.config$.subscribe((snapshot) => this.readSuspensions(snapshot));
+    this.listener?.start();
+    this.pollConfigs();
+  }
+
+  /** Begins to run jobs. @throws DatabaseUnavailableError */
+  async startEngine(handlers: HandlerRegistry, explorer: ProcessorExplorer): Promise<void> {
+    this.engine = this.buildEngine(handlers, explorer);
+    await this.engine.start();
+  }
+
+  async stopEngine(): Promise<void> {
+    await this.engine?.stop(this.options.shutdownGraceMs);
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.pollTimer);
+    await this.listener?.stop();
+    this.feed.stop();
+  }
+
+  /** Notifications may have been missed: look at everything. */
+  private catchUp(): void {
+    void this.feed.refresh();
+    this.signals.signalAll();
+    void this.engine?.parts.sweeper.sweep();
+    this.engine?.wakeAll();
+  }
+
+  private signalled(jobId: string): void {
+    this.signals.signal(jobId);
+    // What is to become of a running job stands in its row; a notification alone aborts nothing.
+    if (this.engine?.parts.runners.some((runner) => runner.holds(jobId))) this.engine.parts.sweeper.reconcileSoon();
+  }
+
+  private pollConfigs(): void {
+    clearTimeout(this.pollTimer);
+    const intervalMs = this.listening ? 60_000 : Math.min(POLL_INTERVAL_MS, this.options.sweepIntervalMs);
+    this.pollTimer = setTimeout(() => {
+      void this.feed.refresh();
+      this.pollConfigs();
+    }, intervalMs);
+    this.pollTimer.unref();
+  }
+
+  private readSuspensions(snapshot: ReadonlyMap<string, string>): void {
+    const before = new Map(this.lastGood);
+    for (const key of this.suspensionKeys()) {
+      const value = snapshot.get(key);
+      if (value === undefined || value === 'false') this.lastGood.set(key, false);
+      else if (value === 'true') this.lastGood.set(key, true);
+      else this.log.error(badSuspension(key, value), { key, value });
+    }
+    const changed = [...this.lastGood].some(([key, suspended]) => before.get(key) !== suspended);
+    if (changed) this.engine?.wakeAll();
+  }
+
+  private suspensionKeys(): Set<string> {
+    const queues = this.engine?.parts.runners.map((runner) => runner.queue) ?? [...this.options.queues.keys()];
+    return new Set(queues.flatMap((queue) => suspensionKeysOf(this.options, queue)));
+  }
+
+  private buildEngine(handlers: HandlerRegistry, explorer: ProcessorExplorer): Engine {
+    const { options, stores, log } = this;
+    const queues = new Set([...options.queues.keys(), ...handlers.all().map((handler) => handler.queue)]);
+    const engine = createEngine({
+      reservations: stores.reservations,
+      instances: stores.instances,
+      handlers,
+      queues: [...queues].map((queue) => {
+        const { concurrency, keepCompletedMs, keepAbandonedMs } = queueOptionsOf(options, queue);
+        return {
+          queue,
+          concurrency,
+          keepMs: (state) => (state === 'completed' ? keepCompletedMs : keepAbandonedMs),
+          suspensionKeys: suspensionKeysOf(options, queue),
+        };
+      }),
+      instance: { host: hostname(), pid: process.pid, version: VERSION, queues: [...queues] },
+      newId: uuidv7,
+      leaseMs: options.leaseMs,
+      sweepIntervalMs: options.sweepIntervalMs,
+      pollIntervalMs: POLL_INTERVAL_MS,
+      maxPayloadSize: options.maxPayloadSize,
+      rescue: {
+        maxCrashes: options.maxCrashes,
+        keepMs: new Map([...options.queues].map(([name, queue]) => [name, queue.keepAbandonedMs])),
+        defaultKeepMs: options.defaults.keepAbandonedMs,
+      },
+      retentionsMs: retentionsOf(options),
+      askCustomMode: (className, failure) => explorer.findFailureHandler(className).handleFailure(failure),
+      tellCustomMode: (className, success) => explorer.findSuccessHandler(className).handleSuccess(success),
+      isSuspended: (queue) => suspensionKeysOf(options, queue).some((key) => this.lastGood.get(key)),
+      isListening: () => this.listening,
+      log,
+      logOf: (job) => jobLog(log, job),
+    });
+    this.engine = engine;
+    this.readSuspensions(this.feed.current);
+    return engine;
+  }
+}
+
+function jobLog(log: Log, job: { id: string; name: string; queue: string }): JobLog {
+  const params = { jobId: job.id, job: job.name, queue: job.queue };
+  return {
+    log: (message) => log.log(message, params),
+    warn: (message) => log.warn(message, params),
+    error: (message) => log.error(message, params),
+    debug: (message) => log.debug(message, params),
+  };
+}

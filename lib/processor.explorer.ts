@@ -1,0 +1,130 @@
+import { Injectable } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { stagesOf } from './core/failure-modes.js';
+import { isName, NAME_EXPECTED } from './core/names.js';
+import { OptionReader } from './core/option-reader.js';
+import { readRunOptions } from './core/run-options.js';
+import { JOB_HANDLER_METADATA, type JobHandlerMetadata } from './decorators/job-handler.decorator.js';
+import { readPriority, readQueue } from './define-job.js';
+import { HandlerConflictError, InvalidHandlerError, InvalidOptionError } from './errors/configuration.errors.js';
+import type { FoundHandler } from './handler-registry.js';
+import type { FailureHandler } from './interfaces/failure-mode.interface.js';
+import type { SuccessHandler } from './interfaces/success-mode.interface.js';
+import { DEFAULT_QUEUE } from './notify-queue.constants.js';
+import { badHandlerOption, modeClassMissing, scopedHandler, twoQueues } from './notify-queue.messages.js';
+
+type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
+
+/**
+ * Finds `@JobHandler` methods and custom failure and success modes among all providers and
+ * controllers. It returns what it finds and starts nothing. Metadata is read from prototypes, and
+ * accessors are skipped: calling a getter of somebody's class could do anything.
+ */
+@Injectable()
+export class ProcessorExplorer {
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly scanner: MetadataScanner,
+  ) {}
+
+  /** @throws InvalidHandlerError, InvalidOptionError, HandlerConflictError */
+  findHandlers(): FoundHandler[] {
+    const seen = new Set<object>();
+    return this.wrappers().flatMap((wrapper) => {
+      const prototype = prototypeOf(wrapper);
+      if (!prototype || (wrapper.instance && seen.has(wrapper.instance as object))) return [];
+      if (wrapper.instance) seen.add(wrapper.instance as object);
+      return this.scanner
+        .getAllMethodNames(prototype)
+        .flatMap((method) => marksOf(prototype, method).map((mark) => toHandler(wrapper, prototype, method, mark)));
+    });
+  }
+
+  /** @throws InvalidOptionError when no provider has that class */
+  findFailureHandler(className: string): FailureHandler {
+    return this.findMode<FailureHandler>(className, 'handleFailure');
+  }
+
+  /** @throws InvalidOptionError when no provider has that class */
+  findSuccessHandler(className: string): SuccessHandler {
+    return this.findMode<SuccessHandler>(className, 'handleSuccess');
+  }
+
+  private findMode<Mode extends object>(className: string, method: keyof Mode & string): Mode {
+    const found = this.wrappers().find(
+      ({ instance }) =>
+        instance &&
+        Object.getPrototypeOf(instance)?.constructor?.name === className &&
+        typeof (instance as Record<string, unknown>)[method] === 'function',
+    );
+    if (!found) throw new InvalidHandlerError(modeClassMissing(className, method));
+    return found.instance as Mode;
+  }
+
+  private wrappers(): Wrapper[] {
+    return [...this.discovery.getProviders(), ...this.discovery.getControllers()];
+  }
+}
+
+/** A class's own prototype; for values and factories that of what they gave. */
+function prototypeOf(wrapper: Wrapper): object | undefined {
+  const isClass = typeof wrapper.metatype === 'function' && !wrapper.inject;
+  const prototype: unknown = isClass
+    ? (wrapper.metatype as { prototype?: unknown }).prototype
+    : typeof wrapper.instance === 'object' && wrapper.instance !== null && Object.getPrototypeOf(wrapper.instance);
+  return typeof prototype === 'object' && prototype !== null && prototype !== Object.prototype ? prototype : undefined;
+}
+
+function marksOf(prototype: object, method: string): JobHandlerMetadata[] {
+  const value: unknown = (prototype as Record<string, unknown>)[method];
+  if (typeof value !== 'function') return [];
+  return (Reflect.getOwnMetadata(JOB_HANDLER_METADATA, value) ?? []) as JobHandlerMetadata[];
+}
+
+function toHandler(wrapper: Wrapper, prototype: object, methodName: string, mark: JobHandlerMetadata): FoundHandler {
+  const method = `${prototype.constructor.name}.${methodName}`;
+  const definition = typeof mark.job === 'string' ? { name: mark.job, options: {} } : mark.job;
+  if (!isName(definition?.name)) {
+    throw new InvalidHandlerError(badHandlerOption(method, `@JobHandler needs a job's definition or its name: ${NAME_EXPECTED}.`));
+  }
+  if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient) {
+    throw new InvalidHandlerError(scopedHandler(definition.name, method));
+  }
+  const defined = read(`definition of ${definition.name}`, definition.options, true);
+  const own = read(`@JobHandler(${definition.name}) on ${method}`, mark.options, false);
+  if (defined.queue && own.queue && defined.queue !== own.queue) {
+    throw new HandlerConflictError(twoQueues(definition.name, defined.queue, own.queue, method));
+  }
+  const queue = own.queue ?? defined.queue ?? DEFAULT_QUEUE;
+  const failureMode = own.settings.failureMode ?? defined.settings.failureMode;
+  for (const stage of failureMode ? stagesOf(failureMode) : []) {
+    if (stage.mode === 'move' && stage.queue === queue) {
+      throw new InvalidOptionError(`${method}.failureMode`, stage, `a Move to another queue than '${queue}'`);
+    }
+  }
+  const instance = wrapper.instance as Record<string, (job: unknown) => unknown>;
+  return {
+    name: definition.name,
+    queue,
+    method,
+    settings: {
+      maxJobTimeMs: own.settings.maxJobTimeMs ?? defined.settings.maxJobTimeMs,
+      failureMode,
+      successMode: own.settings.successMode ?? defined.settings.successMode,
+    },
+    // By name at each call, so that a method replaced later, by a spy or a proxy, is the one called.
+    invoke: (job) => instance[methodName]?.(job),
+  };
+}
+
+function read(path: string, options: object, isDefinition: boolean) {
+  const reader = new OptionReader(options, path);
+  const queue = readQueue(reader);
+  if (isDefinition) {
+    readPriority(reader);
+    reader.duration('delay', 0);
+  }
+  const settings = readRunOptions(reader);
+  reader.done();
+  return { queue, settings };
+}

@@ -1,0 +1,67 @@
+import type { JobLog } from '../interfaces/job.interface.js';
+import type { InstanceInfo, LeaseStore, Log, ReservationStore, RescuePolicy, SweepStore } from '../interfaces/ports/index.js';
+import { Deadlines } from './deadlines.js';
+import { Engine } from './engine.js';
+import { FailureSettler, type AskCustomMode } from './failure-settler.js';
+import type { Handlers } from './handler.js';
+import { HistoryKeeper } from './history-keeper.js';
+import { JobExecutor } from './job-executor.js';
+import { LeaseKeeper } from './lease-keeper.js';
+import { ProgressWriter } from './progress-writer.js';
+import { QueueRunner, type QueueRunnerOptions } from './queue-runner.js';
+import { SuccessReporter, type TellCustomMode } from './success-reporter.js';
+import { Sweeper } from './sweeper.js';
+
+/** What a process that runs jobs is made from. */
+export interface EngineRecipe {
+  readonly reservations: ReservationStore;
+  readonly instances: LeaseStore & SweepStore;
+  readonly handlers: Handlers;
+  readonly queues: readonly QueueRunnerOptions[];
+  readonly instance: Omit<InstanceInfo, 'id'>;
+  readonly newId: () => string;
+  readonly leaseMs: number;
+  readonly sweepIntervalMs: number;
+  readonly pollIntervalMs: number;
+  readonly maxPayloadSize: number;
+  readonly rescue: Omit<RescuePolicy, 'except'>;
+  readonly retentionsMs: readonly number[];
+  readonly askCustomMode: AskCustomMode;
+  readonly tellCustomMode: TellCustomMode;
+  readonly isSuspended: (queue: string) => boolean;
+  readonly isListening: () => boolean;
+  readonly log: Log;
+  readonly logOf: (job: { id: string; name: string; queue: string }) => JobLog;
+}
+
+/** Puts the runtime together. */
+export function createEngine(recipe: EngineRecipe): Engine {
+  const { reservations, instances, handlers, log } = recipe;
+  const deadlines = new Deadlines();
+  const progress = new ProgressWriter(reservations, log);
+  const callbacks = { onLost: () => engine.loseAll(), onRegained: () => void sweeper.sweep() };
+  const lease = new LeaseKeeper(instances, recipe.instance, recipe.newId, recipe.leaseMs, callbacks, log);
+  const tools = {
+    store: reservations,
+    lease,
+    handlers,
+    executor: new JobExecutor(recipe.maxPayloadSize),
+    failures: new FailureSettler(recipe.askCustomMode, log),
+    successes: new SuccessReporter(recipe.tellCustomMode, log),
+    deadlines,
+    progress,
+    jobTools: {
+      maxPayloadSize: recipe.maxPayloadSize,
+      logOf: recipe.logOf,
+      saveProgress: progress.save.bind(progress),
+    },
+    isSuspended: recipe.isSuspended,
+    onDueIn: (delayMs: number) => sweeper.surveyIn(delayMs),
+    log,
+  };
+  const runners = recipe.queues.map((queue) => new QueueRunner(queue, tools));
+  const sweeper: Sweeper = new Sweeper(instances, runners, lease, recipe.isListening, recipe, log);
+  const history = new HistoryKeeper(instances, recipe.retentionsMs, log);
+  const engine: Engine = new Engine({ runners, lease, sweeper, history, progress, deadlines }, log);
+  return engine;
+}

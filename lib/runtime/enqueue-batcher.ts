@@ -1,0 +1,88 @@
+import { DatabaseUnavailableError } from '../errors/database.errors.js';
+import { EnqueueOutcomeUnknownError } from '../errors/enqueue.errors.js';
+import type { EnqueueStore, NewJob } from '../interfaces/ports/index.js';
+
+interface Call {
+  readonly jobs: readonly NewJob[];
+  readonly once: boolean;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const MAX_ROWS = 1_000;
+const MAX_CHARS = 4_000_000;
+
+/**
+ * Lets calls of `enqueue` that are made at about the same time travel in one insert: those of one
+ * turn of the event loop, and those made while an insert is under way. Each call resolves when its
+ * commit is confirmed. A lone call is sent at once.
+ */
+export class EnqueueBatcher {
+  private waiting: Call[] = [];
+  private sending = false;
+  private planned = false;
+  private onDrained: (() => void) | undefined;
+
+  constructor(private readonly store: EnqueueStore) {}
+
+  /** @throws DatabaseUnavailableError nothing was stored; EnqueueOutcomeUnknownError maybe it was */
+  add(jobs: readonly NewJob[], once: boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ jobs, once, resolve, reject });
+      if (this.sending || this.planned) return;
+      this.planned = true;
+      queueMicrotask(() => void this.send());
+    });
+  }
+
+  /** Resolves when every call made so far is answered. */
+  async drain(): Promise<void> {
+    if (!this.sending && this.waiting.length === 0) return;
+    await new Promise<void>((resolve) => (this.onDrained = resolve));
+  }
+
+  private async send(): Promise<void> {
+    this.planned = false;
+    this.sending = true;
+    while (this.waiting.length > 0) {
+      const calls = this.takeBatch();
+      await this.insert(calls);
+    }
+    this.sending = false;
+    this.onDrained?.();
+  }
+
+  private takeBatch(): Call[] {
+    const once = this.waiting[0]?.once;
+    let rows = 0;
+    let chars = 0;
+    let taken = 0;
+    for (const call of this.waiting) {
+      if (taken > 0 && (call.once !== once || rows + call.jobs.length > MAX_ROWS || chars > MAX_CHARS)) break;
+      rows += call.jobs.length;
+      for (const job of call.jobs) chars += job.payload.length;
+      taken++;
+    }
+    return this.waiting.splice(0, taken);
+  }
+
+  private async insert(calls: Call[]): Promise<void> {
+    const jobs = calls.length === 1 ? (calls[0] as Call).jobs : calls.flatMap((call) => call.jobs);
+    try {
+      await this.store.insert(jobs, undefined, calls[0]?.once);
+      for (const call of calls) call.resolve();
+    } catch (error) {
+      if (error instanceof DatabaseUnavailableError) return this.refuse(calls, error);
+      if (calls.length === 1) return calls[0]?.reject(error);
+      // One bad row fails its statement: nobody pays for another caller's row.
+      for (const call of calls) await this.insert([call]);
+    }
+  }
+
+  private refuse(calls: Call[], error: DatabaseUnavailableError): void {
+    for (const call of calls) {
+      const ids = call.jobs.map((job) => job.id);
+      call.reject(error.mayHaveRun ? new EnqueueOutcomeUnknownError(ids, error) : error);
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import { encodeJson } from '../core/json.js';
+import { parseDuration } from '../core/duration.js';
+import type { Outcome } from '../core/settlement.js';
+import {
+  JobCancelledError,
+  JobTimeoutError,
+  LostReservationError,
+  ShutdownError,
+} from '../errors/job.errors.js';
+import { AbandonJobError, SnoozeJobError } from '../errors/outcome.errors.js';
+import type { Handler } from './handler.js';
+import type { RunningJob } from './running-job.js';
+
+/**
+ * Runs a handler and turns whatever happens into an outcome. It never throws and never touches the
+ * store. A run that was aborted has the outcome of its abort reason, whatever the handler makes of it.
+ */
+export class JobExecutor {
+  constructor(private readonly maxResultSize: number) {}
+
+  /** Calls `done` exactly once, maybe before it returns. */
+  run(job: RunningJob, handler: Handler, done: (outcome: Outcome) => void): void {
+    let answer: unknown;
+    try {
+      answer = handler.invoke(job);
+    } catch (error) {
+      return done(this.thrown(job, error));
+    }
+    if (!isThenable(answer)) return done(this.returned(job, answer));
+    answer.then(
+      (value) => done(this.returned(job, value)),
+      (error: unknown) => done(this.thrown(job, error)),
+    );
+  }
+
+  /** The outcome of a run that goes on although it was told to end. */
+  aborted(job: RunningJob): Outcome {
+    const reason = job.abortReason;
+    if (reason instanceof JobTimeoutError) return { kind: 'failed', error: reason };
+    if (reason instanceof JobCancelledError) return { kind: 'cancelled', error: reason };
+    if (reason instanceof LostReservationError) return { kind: 'lost' };
+    return { kind: 'interrupted' };
+  }
+
+  private returned(job: RunningJob, value: unknown): Outcome {
+    // Work that ended well within the last moments of a shutdown is done.
+    if (job.abortReason && !(job.abortReason instanceof ShutdownError)) return this.aborted(job);
+    if (value === undefined || value === null) return { kind: 'returned', result: null };
+    try {
+      return { kind: 'returned', result: encodeJson(value, 'result', this.maxResultSize) };
+    } catch (error) {
+      // Running it again would do the work again and end here again.
+      return { kind: 'abandoned', error };
+    }
+  }
+
+  private thrown(job: RunningJob, error: unknown): Outcome {
+    if (job.abortReason) return this.aborted(job);
+    const code = codeOf(error);
+    if (error instanceof AbandonJobError || code === 'ABANDON_JOB') return { kind: 'abandoned', error };
+    if (error instanceof SnoozeJobError || code === 'SNOOZE_JOB') {
+      const delayMs = parseDuration((error as SnoozeJobError).delay);
+      if (delayMs !== undefined) return { kind: 'snoozed', delayMs };
+    }
+    return { kind: 'failed', error };
+  }
+}
+
+/** Also knows errors of a second copy of this package. */
+function codeOf(error: unknown): unknown {
+  try {
+    return (error as { code?: unknown } | null | undefined)?.code;
+  } catch {
+    return undefined;
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  try {
+    return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,55 @@
+import type { Log, ReservationStore } from '../interfaces/ports/index.js';
+import type { RunningJob } from './running-job.js';
+
+const INTERVAL_MS = 100;
+
+/** Writes the progress of running jobs, the latest value of each, at most ten times a second. */
+export class ProgressWriter {
+  private readonly pending = new Map<string, { reservation: number; progress: string }>();
+  private timer: NodeJS.Timeout | undefined;
+  private writing = false;
+
+  constructor(
+    private readonly store: ReservationStore,
+    private readonly log: Log,
+  ) {}
+
+  save(job: RunningJob, progress: string): void {
+    this.pending.set(job.id, { reservation: job.reservation, progress });
+    this.plan();
+  }
+
+  /** Hands over what was not written yet, for a job that is being settled. */
+  take(id: string): string | null {
+    if (this.pending.size === 0) return null;
+    const item = this.pending.get(id);
+    this.pending.delete(id);
+    return item?.progress ?? null;
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+    this.pending.clear();
+  }
+
+  private plan(): void {
+    if (this.timer || this.writing) return;
+    this.timer = setTimeout(() => void this.write(), INTERVAL_MS);
+    this.timer.unref();
+  }
+
+  private async write(): Promise<void> {
+    this.timer = undefined;
+    const items = [...this.pending].map(([id, item]) => ({ id, ...item }));
+    this.pending.clear();
+    if (items.length === 0) return;
+    this.writing = true;
+    try {
+      await this.store.progress(items);
+    } catch (error) {
+      this.log.debug('Progress could not be stored', { error: String(error) });
+    }
+    this.writing = false;
+    if (this.pending.size > 0) this.plan();
+  }
+}

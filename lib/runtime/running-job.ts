@@ -1,0 +1,92 @@
+import type { FailureState } from '../core/decide-failure.js';
+import { encodeJson } from '../core/json.js';
+import { maxAttemptsOf } from '../core/failure-modes.js';
+import type { Job, JobLog } from '../interfaces/job.interface.js';
+import type { ReservedJob } from '../interfaces/ports/index.js';
+import type { RunPolicy } from './handler.js';
+
+/** What a running job needs from its process. */
+export interface JobTools {
+  readonly maxPayloadSize: number;
+  readonly logOf: (job: { id: string; name: string; queue: string }) => JobLog;
+  readonly saveProgress: (job: RunningJob, json: string) => void;
+}
+
+/**
+ * One run of a job, as the handler sees it. What a handler may never ask for (payload, signal, log)
+ * is made when it is first asked for.
+ */
+export class RunningJob implements Job {
+  readonly startedAt = performance.now();
+  /** Why the run must end; set once. */
+  abortReason: Error | undefined;
+  private parsedPayload: { value: unknown } | undefined;
+  private controller: AbortController | undefined;
+  private jobLog: JobLog | undefined;
+
+  constructor(
+    readonly reserved: ReservedJob,
+    readonly policy: RunPolicy,
+    private readonly tools: JobTools,
+  ) {}
+
+  get id(): string {
+    return this.reserved.id;
+  }
+
+  get name(): string {
+    return this.reserved.name;
+  }
+
+  get queue(): string {
+    return this.reserved.queue;
+  }
+
+  get attempt(): number {
+    return this.reserved.attempt;
+  }
+
+  get reservation(): number {
+    return this.reserved.reservation;
+  }
+
+  get maxAttempts(): number | undefined {
+    return maxAttemptsOf(this.policy.failureMode);
+  }
+
+  get enqueuedAt(): Date {
+    return new Date(this.reserved.enqueuedAt);
+  }
+
+  get payload(): unknown {
+    this.parsedPayload ??= { value: JSON.parse(this.reserved.payload) };
+    return this.parsedPayload.value;
+  }
+
+  get failureState(): FailureState | null {
+    return this.reserved.failureState === null ? null : (JSON.parse(this.reserved.failureState) as FailureState);
+  }
+
+  get signal(): AbortSignal {
+    if (!this.controller) {
+      this.controller = new AbortController();
+      if (this.abortReason) this.controller.abort(this.abortReason);
+    }
+    return this.controller.signal;
+  }
+
+  get log(): JobLog {
+    return (this.jobLog ??= this.tools.logOf(this));
+  }
+
+  progress(value: unknown): void {
+    this.tools.saveProgress(this, encodeJson(value, 'progress', this.tools.maxPayloadSize));
+  }
+
+  /** Fires the signal. The first reason counts. */
+  abort(reason: Error): void {
+    if (this.abortReason) return;
+    this.abortReason = reason;
+    this.controller?.abort(reason);
+  }
+}

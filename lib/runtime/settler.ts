@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { finish, type Finish, type Requeue, type Settlement } from '../core/settlement.js';
+import type { Exchange, KeptFinish, ReservationStore, ReservedJob } from '../interfaces/ports/index.js';
+
+export interface SettlerCallbacks {
+  readonly onSettled: (id: string) => void;
+  /** Somebody else holds or has settled the job. */
+  readonly onLost: (id: string) => void;
+  /** A job waits again, for so long. */
+  readonly onRequeued: (delayMs: number) => void;
+  /** A finish waits for the next exchange. */
+  readonly onFinish: () => void;
+  /** Progress of this job that was not stored yet, as JSON text. */
+  readonly lastProgress: (id: string) => string | null;
+  /** Whether the lease still allows to settle. */
+  readonly isTrusted: () => boolean;
+}
+
+const MAX_FINISHES = 1_000;
+
+/**
+ * Owns what has ended but is not in the database yet. A settlement that cannot be written because
+ * the database is away is kept and tried again for as long as the lease can be trusted; it is never
+ * turned into a failure. Finishes travel with the next reserve; requeues have a statement of their own.
+ */
+export class Settler {
+  private finishes: KeptFinish[] = [];
+  private requeues: Requeue[] = [];
+  /** Ids not settled yet, those under way included. */
+  private readonly open = new Set<string>();
+  /** Ids whose settlement was sent without an answer: it may have been written. */
+  private readonly uncertain = new Set<string>();
+  private flushing = false;
+
+  constructor(
+    private readonly store: ReservationStore,
+    private readonly keepMs: (state: Finish['state']) => number | null,
+    private readonly callbacks: SettlerCallbacks,
+  ) {}
+
+  /** Finishes wait for the next exchange. */
+  get pending(): boolean {
+    return this.finishes.length > 0;
+  }
+
+  get empty(): boolean {
+    return this.open.size === 0;
+  }
+
+  has(id: string): boolean {
+    return this.open.has(id);
+  }
+
+  add(settlement: Settlement): void {
+    this.open.add(settlement.id);
+    if (settlement.action === 'finish') {
+      const progress = this.callbacks.lastProgress(settlement.id);
+      this.finishes.push({ ...settlement, keepMs: this.keepMs(settlement.state), progress });
+      this.callbacks.onFinish();
+    } else {
+      this.requeues.push(settlement);
+      if (!this.flushing) queueMicrotask(() => void this.flushRequeues());
+    }
+  }
+
+  /** The lease is gone: nothing here may be written any more. */
+  forget(): void {
+    this.finishes = [];
+    this.requeues = [];
+    this.open.clear();
+    this.uncertain.clear();
+  }
+
+  /** One round trip: settles what has finished and reserves. Rejects when the database did not answer. */
+  async exchange(request: Omit<Exchange, 'finishes'>): Promise<ReservedJob[]> {
+    const finishes = this.finishes.splice(0, MAX_FINISHES);
+    try {
+      const { jobs, lost } = await this.store.exchange({ ...request, finishes });
+      if (finishes.length > 0) this.close(finishes, lost);
+      return jobs;
+    } catch (error) {
+      this.keep(finishes, (kept) => this.finishes.unshift(...kept));
+      throw error;
+    }
+  }
+
+  private close(settled: readonly Settlement[], lost: readonly string[]): void {
+    const gone = lost.length > 0 ? new Set(lost) : undefined;
+    for (const { id } of settled) {
+      // Forgotten meanwhile: the lease was lost, and the run has been reported as lost.
+      if (!this.open.delete(id)) continue;
+      const sentBefore = this.uncertain.size > 0 && this.uncertain.delete(id);
+      if (!gone?.has(id) || sentBefore) this.callbacks.onSettled(id);
+      else this.callbacks.onLost(id);
+    }
+  }
+
+  private keep<T extends Settlement>(unsent: readonly T[], restore: (kept: T[]) => void): void {
+    const kept = unsent.filter(({ id }) => this.open.has(id));
+    if (!this.callbacks.isTrusted()) return this.close(kept, kept.map(({ id }) => id));
+    for (const { id } of kept) this.uncertain.add(id);
+    restore(kept);
+  }
+
+  private async flushRequeues(): Promise<void> {
+    if (this.flushing) return;
+    this.flushing = true;
+    let backoffMs = 50;
+    while (this.requeues.length > 0) {
+      const batch = this.requeues.splice(0, MAX_FINISHES);
+      try {
+        const refused = await this.store.requeue(batch);
+        const cancelled = new Set(refused.filter((job) => job.cancelled).map((job) => job.id));
+        const lost = refused.filter((job) => !job.cancelled).map((job) => job.id);
+        this.close(batch.filter(({ id }) => !cancelled.has(id)), lost);
+        for (const job of batch) if (cancelled.has(job.id)) this.add(finish(job, 'cancelled', null, job.failure));
+        const back = batch.filter(({ id, queue }) => queue === null && !cancelled.has(id) && !lost.includes(id));
+        if (back.length > 0 || cancelled.size > 0) {
+          this.callbacks.onRequeued(Math.min(...back.map(({ delayMs }) => delayMs), 60_000));
+        }
+      } catch {
+        this.keep(batch, (kept) => this.requeues.unshift(...kept));
+        await sleep(backoffMs * (0.5 + Math.random() / 2), undefined, { ref: false });
+        backoffMs = Math.min(backoffMs * 2, 1_000);
+      }
+    }
+    this.flushing = false;
+  }
+}

@@ -1,0 +1,56 @@
+import { MigrationsPendingError } from '../errors/configuration.errors.js';
+import { DatabaseUnavailableError } from '../errors/database.errors.js';
+
+/** Classes and codes of SQLSTATE after which the connection is of no use. */
+const CONNECTION_STATES = /^(?:08...|57P0[1-5]|25006|53300)$/;
+const NETWORK_CODES = /^(?:E(?:CONN|PIPE|TIMEDOUT|NOTFOUND|AI_AGAIN|HOSTUNREACH|NETUNREACH))/;
+const LOST_TEXT =
+  /Connection terminated|connection error|not queryable|Query read timeout|timeout exceeded when trying to connect|Connection ended/i;
+const RETRYABLE_STATES = new Set(['40001', '40P01', '55P03']);
+const MISSING_TABLE_STATES = new Set(['42P01', '3F000', '42883', '42703']);
+
+interface DriverError {
+  code?: string;
+  message?: string;
+}
+
+export function isConnectionError(error: unknown): boolean {
+  if (error instanceof DatabaseUnavailableError) return true;
+  const { code = '', message = '' } = asDriverError(error);
+  if (error instanceof AggregateError) return error.errors.some(isConnectionError);
+  return CONNECTION_STATES.test(code) || NETWORK_CODES.test(code) || LOST_TEXT.test(message);
+}
+
+/** A serialization failure, deadlock or lock timeout: the same statement may be sent again. */
+export function isRetryable(error: unknown): boolean {
+  return RETRYABLE_STATES.has(asDriverError(error).code ?? '');
+}
+
+/**
+ * The error that a caller sees. Only what the driver reports of itself is kept: server errors echo
+ * parameters in `detail` and `where`, which may be secret.
+ */
+export function toQueueError(error: unknown, doing: string): unknown {
+  const { code, message } = asDriverError(error);
+  if (isConnectionError(error)) {
+    return error instanceof DatabaseUnavailableError
+      ? error
+      : new DatabaseUnavailableError(
+          `PostgreSQL was not reachable while ${doing}: ${message || code || 'connection lost'}. ` +
+            'Check that the server is up; the queue reconnects by itself.',
+          { cause: error, mayHaveRun: true },
+        );
+  }
+  if (MISSING_TABLE_STATES.has(code ?? '')) {
+    return new MigrationsPendingError(
+      `The queue's tables are missing or of another version (${message}). ` +
+        "Run its migrations: `npx notify-queue migrate`, or NotifyQueueModule.forRoot({ migrations: 'run' }).",
+      { cause: error },
+    );
+  }
+  return error;
+}
+
+function asDriverError(error: unknown): DriverError {
+  return typeof error === 'object' && error !== null ? (error as DriverError) : {};
+}

@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import type { EntityManager } from 'typeorm';
+import { DatabaseUnavailableError } from '../errors/database.errors.js';
+import { isConnectionError, isRetryable, toQueueError } from './database-errors.js';
+import type { Statement } from './statement.js';
+
+/** A row as text: see `Statement` for why nothing is parsed. */
+export type Row = Record<string, string | number | null>;
+
+export interface DatabaseOptions {
+  readonly connection: pg.ClientConfig;
+  /** False behind a transaction pooler, where a session is never ours. */
+  readonly ownsSessions: boolean;
+  /** After this time without an answer a connection is given up. */
+  readonly queryTimeoutMs: number;
+  readonly onIdleError: (error: Error) => void;
+}
+
+const POOL_SIZE = 2;
+const MAX_TRIES = 5;
+const AS_TEXT = { getTypeParser: () => (value: string) => value };
+
+/**
+ * Owns the small pool that the queue's own statements run on, so that a user's exhausted pool never
+ * starves a heartbeat. Every statement runs at read committed, whatever the database's default: at
+ * a stricter level concurrent reserves fail. Must never hold one connection while asking for another.
+ */
+export class Database {
+  private readonly pool: pg.Pool;
+  private readonly seen = new WeakSet<pg.PoolClient>();
+
+  constructor(private readonly options: DatabaseOptions) {
+    this.pool = new pg.Pool({
+      ...options.connection,
+      application_name: 'notify-queue engine',
+      max: POOL_SIZE,
+      idleTimeoutMillis: 60_000,
+      query_timeout: options.queryTimeoutMs,
+      types: AS_TEXT,
+    } as pg.PoolConfig);
+    this.pool.on('error', options.onIdleError);
+  }
+
+  /**
+   * Runs a statement on a connection of our own.
+   *
+   * @throws DatabaseUnavailableError
+   */
+  async run(statement: Statement, params: unknown[], doing: string): Promise<Row[]> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.runOnce(statement, params);
+      } catch (error) {
+        if (isRetryable(error) && attempt < MAX_TRIES) {
+          await sleep(Math.random() * 10 * 2 ** attempt);
+          continue;
+        }
+        throw toQueueError(error, doing);
+      }
+    }
+  }
+
+  /** Runs a statement in the caller's transaction, and otherwise leaves that transaction alone. */
+  async runWith(manager: EntityManager, statement: Statement, params: unknown[], doing: string): Promise<Row[]> {
+    try {
+      const rows: unknown = await manager.query(statement.text, params);
+      return Array.isArray(rows) ? (rows as Row[]) : [];
+    } catch (error) {
+      // A serialization failure in the caller's transaction is the caller's to see and retry.
+      const driverError: unknown = (error as { driverError?: unknown }).driverError ?? error;
+      const queueError = toQueueError(driverError, doing);
+      throw queueError === driverError ? error : queueError;
+    }
+  }
+
+  /** One connection for several statements, such as migrations. */
+  async withClient<T>(work: (query: (sql: string, params?: unknown[]) => Promise<Row[]>) => Promise<T>): Promise<T> {
+    const client = await this.checkOut();
+    let failure: Error | undefined;
+    try {
+      return await work(async (sql, params) => {
+        const result: pg.QueryResult<Row> | pg.QueryResult<Row>[] = await client.query(sql, params);
+        return Array.isArray(result) ? [] : result.rows;
+      });
+    } catch (error) {
+      failure = error as Error;
+      throw error;
+    } finally {
+      client.release(failure && isConnectionError(failure) ? failure : undefined);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.pool.end();
+  }
+
+  private async runOnce(statement: Statement, params: unknown[]): Promise<Row[]> {
+    const client = await this.checkOut();
+    let broken: Error | undefined;
+    try {
+      if (this.options.ownsSessions) {
+        const query = { name: statement.name || undefined, text: statement.text, values: params };
+        return (await client.query<Row>(query)).rows;
+      }
+      await client.query('BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 10000');
+      const { rows } = await client.query<Row>(statement.text, params);
+      await client.query('COMMIT');
+      return rows;
+    } catch (error) {
+      if (isConnectionError(error) || !this.options.ownsSessions) broken = error as Error;
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  private async checkOut(): Promise<pg.PoolClient> {
+    let client: pg.PoolClient;
+    try {
+      client = await this.pool.connect();
+    } catch (error) {
+      const { message, code } = error as { message?: string; code?: string };
+      throw new DatabaseUnavailableError(
+        `PostgreSQL did not accept a connection: ${message || code}. Check the data source's host, port and credentials.`,
+        { cause: error, mayHaveRun: false },
+      );
+    }
+    if (this.seen.has(client)) return client;
+    // Without a listener, a connection that breaks while it is in use would end the process.
+    client.on('error', () => undefined);
+    if (this.options.ownsSessions) {
+      try {
+        await client.query(
+          `SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; SET TimeZone = 'UTC';
+          SET DateStyle = 'ISO'; SET jit = off; SET statement_timeout = ${this.options.queryTimeoutMs};
+          SET idle_in_transaction_session_timeout = ${this.options.queryTimeoutMs}`,
+        );
+      } catch (error) {
+        client.release(error as Error);
+        throw error;
+      }
+    }
+    this.seen.add(client);
+    return client;
+  }
+}

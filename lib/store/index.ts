@@ -1,0 +1,68 @@
+import type { DataSource } from 'typeorm';
+import type { ClientConfig } from 'pg';
+import type { Log } from '../interfaces/ports/index.js';
+import { PgConfigStore } from './config.store.js';
+import { connectionOptionsOf } from './connection-options.js';
+import { Database } from './database.js';
+import { PgInstanceStore } from './instance.store.js';
+import { PgJobStore } from './job.store.js';
+import { prepareSchema } from './migrator.js';
+import { PgReservationStore } from './reservation.store.js';
+import { createStatements } from './statements/index.js';
+
+export { queueEntities, notifyQueueEntities } from './entities/index.js';
+export type * from './entities/index.js';
+
+export interface StoresOptions {
+  readonly schema: string;
+  readonly migrations: 'run' | 'check' | 'none';
+  /** Whether the data source leads straight to the server, so that sessions keep what is set in them. */
+  readonly direct: boolean;
+  readonly queryTimeoutMs: number;
+}
+
+/** Everything SQL, over one small pool of its own. */
+export class Stores {
+  readonly reservations: PgReservationStore;
+  readonly jobs: PgJobStore;
+  readonly instances: PgInstanceStore;
+  readonly configs: PgConfigStore;
+
+  private constructor(
+    readonly connection: ClientConfig,
+    private readonly database: Database,
+    schema: string,
+  ) {
+    const statements = createStatements(schema);
+    this.reservations = new PgReservationStore(database, statements);
+    this.jobs = new PgJobStore(database, statements);
+    this.instances = new PgInstanceStore(database, statements);
+    this.configs = new PgConfigStore(database, statements);
+  }
+
+  /**
+   * Connects to the database of a TypeORM data source and brings or checks the tables.
+   *
+   * @throws UnsupportedDatabaseError, DatabaseUnavailableError, MigrationsPendingError, SchemaTooNewError
+   */
+  static async open(dataSource: DataSource, options: StoresOptions, log: Log): Promise<Stores> {
+    const connection = connectionOptionsOf(dataSource);
+    const database = new Database({
+      connection,
+      ownsSessions: options.direct,
+      queryTimeoutMs: options.queryTimeoutMs,
+      onIdleError: (error) => log.debug('An idle connection was lost', { error: error.message }),
+    });
+    try {
+      await prepareSchema(database, options.schema, options.migrations);
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+    return new Stores(connection, database, options.schema);
+  }
+
+  async close(): Promise<void> {
+    await this.database.close();
+  }
+}

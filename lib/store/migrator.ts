@@ -1,0 +1,35 @@
+import { appliedVersion, applyMigrations, LATEST_VERSION } from '../../migrations/apply.js';
+import { MigrationsPendingError, SchemaTooNewError } from '../errors/configuration.errors.js';
+import type { Database } from './database.js';
+
+export { applyMigrations };
+
+/**
+ * Brings the tables up to date, or refuses to go on without them.
+ *
+ * @throws MigrationsPendingError
+ * @throws SchemaTooNewError
+ * @throws DatabaseUnavailableError
+ */
+export async function prepareSchema(database: Database, schema: string, mode: 'run' | 'check' | 'none'): Promise<void> {
+  if (mode === 'none') return;
+  await database.withClient(async (query) => {
+    const version = await appliedVersion(query, schema);
+    if (version > LATEST_VERSION) {
+      throw new SchemaTooNewError(
+        `Schema '${schema}' is at version ${version}, but this release of nestjs-notify-queue knows ${LATEST_VERSION}. ` +
+          'Update the package, or take the newer migrations back.',
+      );
+    }
+    if (version === LATEST_VERSION) return;
+    if (mode === 'run') return void (await applyMigrations(query, schema));
+    throw new MigrationsPendingError(
+      (version === 0
+        ? `Schema '${schema}' has no tables of the queue. `
+        : `Schema '${schema}' is at version ${version} of ${LATEST_VERSION}. `) +
+        `Run \`npx notify-queue migrate${schema === 'notify_queue' ? '' : ` --schema ${schema}`}\`, add notifyQueueMigrations ` +
+        "to your data source and run its migrations, or set NotifyQueueModule.forRoot({ migrations: 'run' }). " +
+        'If the tables are in another schema, name it with the schema option.',
+    );
+  });
+}

@@ -1,0 +1,113 @@
+import type { Requeue } from '../core/settlement.js';
+import type {
+  EnqueueStore,
+  Exchange,
+  Exchanged,
+  NewJob,
+  Refused,
+  ReservationStore,
+  ReservedJob,
+} from '../interfaces/ports/index.js';
+import type { EntityManager } from 'typeorm';
+import type { Database, Row } from './database.js';
+import { text } from './rows.js';
+import type { Statements } from './statements/index.js';
+
+/** The hot path in SQL: enqueue, reserve, settle. */
+export class PgReservationStore implements EnqueueStore, ReservationStore {
+  constructor(
+    private readonly database: Database,
+    private readonly statements: Statements,
+  ) {}
+
+  async insert(jobs: readonly NewJob[], manager?: EntityManager, once = false): Promise<void> {
+    const statement = once ? this.statements.insertJobsOnce : this.statements.insertJobs;
+    const params = [toRecordset(jobs)];
+    if (manager) await this.database.runWith(manager, statement, params, 'storing jobs');
+    else await this.database.run(statement, params, 'storing jobs');
+  }
+
+  async exchange(exchange: Exchange): Promise<Exchanged> {
+    const { finishes } = exchange;
+    const rows = await this.database.run(
+      this.statements.exchange,
+      [
+        exchange.queue,
+        exchange.limit,
+        exchange.instanceId,
+        exchange.names,
+        exchange.suspensionKeys,
+        finishes.map((finish) => finish.id),
+        finishes.map((finish) => finish.reservation),
+        finishes.map((finish) => finish.state),
+        finishes.map((finish) => finish.result),
+        finishes.map((finish) => finish.failure && JSON.stringify(finish.failure)),
+        finishes.map((finish) => finish.keepMs),
+        finishes.map((finish) => finish.progress),
+      ],
+      `reserving jobs of queue '${exchange.queue}'`,
+    );
+    const jobs: ReservedJob[] = [];
+    for (const row of rows) if (row['id'] !== null) jobs.push(toReservedJob(row, exchange.queue));
+    return { jobs, lost: rows[0]?.['lost'] ? text(rows[0]['lost']).split(',') : [] };
+  }
+
+  async requeue(requeues: readonly Requeue[]): Promise<Refused[]> {
+    const rows = await this.database.run(
+      this.statements.requeue,
+      [
+        requeues.map((requeue) => requeue.id),
+        requeues.map((requeue) => requeue.reservation),
+        requeues.map((requeue) => requeue.delayMs),
+        requeues.map((requeue) => (requeue.countAttempt ? 1 : 0)),
+        requeues.map((requeue) => requeue.queue),
+        requeues.map((requeue) => requeue.failureState && JSON.stringify(requeue.failureState)),
+        requeues.map((requeue) => requeue.failure && JSON.stringify(requeue.failure)),
+      ],
+      'putting jobs back',
+    );
+    return rows.map((row) => ({ id: text(row['id']), cancelled: Number(row['cancelled']) === 1 }));
+  }
+
+  async progress(items: ReadonlyArray<{ id: string; reservation: number; progress: string }>): Promise<void> {
+    const params = [items.map((i) => i.id), items.map((i) => i.reservation), items.map((i) => i.progress)];
+    await this.database.run(this.statements.progress, params, 'storing progress');
+  }
+}
+
+/**
+ * The rows as JSON text, payloads spliced in as the JSON that they are. The row of each queue with
+ * the shortest delay carries the wake-up for all of them, and so does each row with a date: how that
+ * compares with a delay only the database's clock can tell.
+ */
+function toRecordset(jobs: readonly NewJob[]): string {
+  const first = new Map<string, NewJob>();
+  for (const job of jobs) {
+    const other = first.get(job.queue);
+    if (job.runAtMs === null && (!other || job.delayMs < other.delayMs)) first.set(job.queue, job);
+  }
+  const rows = jobs.map((job) => {
+    const notify = job.runAtMs !== null || first.get(job.queue) === job ? 1 : 0;
+    return (
+      `{"id":"${job.id}","queue":${JSON.stringify(job.queue)},"name":${JSON.stringify(job.name)},` +
+      `"payload":${job.payload},"priority":${job.priority},"notify":${notify},"delay_ms":${job.delayMs},` +
+      `"run_at_ms":${job.runAtMs},"options":${job.options}}`
+    );
+  });
+  return `[${rows.join(',')}]`;
+}
+
+function toReservedJob(row: Row, queue: string): ReservedJob {
+  return {
+    id: row['id'] as string,
+    queue,
+    name: row['name'] as string,
+    payload: row['payload'] as string,
+    attempt: Number(row['attempt']),
+    reservation: Number(row['reservation']),
+    enqueuedAt: row['enqueued_at'] as string,
+    reservedAt: row['reserved_at'] as string,
+    failureState: row['failure_state'] as string | null,
+    options: row['options'] as string | null,
+  };
+}

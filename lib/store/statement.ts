@@ -1,0 +1,43 @@
+import { channelsOf, quoteIdentifier, quoteLiteral, type Channels } from '../core/schema-name.js';
+
+/**
+ * One statement, one round trip. The text is static but for the schema and channel names, which are
+ * checked and quoted; every value is bound. Results are cast so that they read the same through any
+ * type parser: numbers by `Number()`, everything else as text, and no booleans.
+ */
+export interface Statement {
+  /** Name of the prepared statement. */
+  readonly name: string;
+  readonly text: string;
+}
+
+/** The names that statements are written with. */
+export interface StatementNames {
+  /** The quoted schema. */
+  readonly schema: string;
+  /** Channel names as literals. */
+  readonly channels: Channels;
+}
+
+export function statementNames(schema: string): StatementNames {
+  const channels = channelsOf(schema);
+  return {
+    schema: quoteIdentifier(schema),
+    channels: {
+      jobs: quoteLiteral(channels.jobs),
+      configs: quoteLiteral(channels.configs),
+      signals: quoteLiteral(channels.signals),
+    },
+  };
+}
+
+/** Milliseconds since 1970 of a timestamp column, as a float. */
+export function epochMs(column: string): string {
+  return `(extract(epoch FROM ${column}) * 1000)::float8`;
+}
+
+/** An instant that is `expression` milliseconds from now; infinite milliseconds are for ever. */
+export function fromNow(expression: string): string {
+  return `CASE WHEN ${expression} = 'Infinity' THEN 'infinity'::timestamptz
+    ELSE statement_timestamp() + make_interval(secs => ${expression} / 1000) END`;
+}

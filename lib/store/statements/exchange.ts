@@ -1,0 +1,57 @@
+import { fromNow, type Statement, type StatementNames } from '../statement.js';
+import { HISTORY_FROM_JOB } from './history-columns.js';
+
+/**
+ * Settles a batch of finished jobs and reserves the next batch of the same queue: the hot statement.
+ *
+ * $1 queue, $2 limit, $3 instance, $4 names with a handler, $5 suspension keys;
+ * finishes as arrays: $6 ids, $7 reservations, $8 states, $9 results, $10 failures, $11 milliseconds to keep,
+ * $12 progress values that were not stored yet.
+ *
+ * Indexes: jobs_pkey for the finishes, jobs_available_idx for the reserve (no sort, no skipping over
+ * jobs that cannot be taken). Concurrency: a finish deletes only the row whose reservation it holds;
+ * the reserve skips locked rows and takes no new locks by waiting. The reserve is made to depend on
+ * the delete, so that the delete always comes first: in free order 32 connections deadlocked. A
+ * suspended queue, or a process whose lease was taken away, reserves nothing.
+ */
+export const exchange = ({ schema, channels }: StatementNames): Statement => ({
+  name: 'nq_exchange',
+  text: `
+WITH finish AS MATERIALIZED (
+  SELECT * FROM unnest($6::uuid[], $7::int[], $8::text[], $9::text[], $10::text[], $11::float8[],
+    $12::text[]) AS f (id, reservation, state, result, failure, keep_ms, last_progress)
+), gone AS (
+  DELETE FROM ${schema}.jobs j USING finish f
+  WHERE j.id = f.id AND j.reservation = f.reservation AND j.state = 'reserved'
+  RETURNING j.*
+), kept AS (
+  INSERT INTO ${schema}.job_history (${HISTORY_FROM_JOB}, progress, state, failure, result, finished_at, keep_until)
+  SELECT ${HISTORY_FROM_JOB}, COALESCE(f.last_progress::jsonb, g.progress), f.state, COALESCE(f.failure::jsonb, g.failure), f.result::jsonb,
+    statement_timestamp(), ${fromNow('COALESCE(f.keep_ms, 3600000)')}
+  FROM gone g JOIN finish f USING (id, reservation)
+  WHERE f.keep_ms IS NOT NULL OR g.watched
+), picked AS MATERIALIZED (
+  SELECT ctid FROM ${schema}.jobs
+  WHERE queue = $1 AND state = 'available' AND name = ANY ($4::text[])
+    AND (SELECT count(*) FROM gone) >= 0
+    AND EXISTS (SELECT FROM ${schema}.job_instances i WHERE i.id = $3::uuid)
+    AND NOT EXISTS (SELECT FROM ${schema}.job_configs c WHERE c.key = ANY ($5::text[]) AND c.value = 'true')
+  ORDER BY priority, run_at, id
+  LIMIT $2 FOR UPDATE SKIP LOCKED
+), taken AS (
+  UPDATE ${schema}.jobs j
+  SET state = 'reserved', reserved_by = $3::uuid, reserved_at = statement_timestamp(),
+    reservation = j.reservation + 1, attempt = j.attempt + 1
+  FROM picked WHERE j.ctid = picked.ctid
+  RETURNING j.id, j.name, j.payload, j.attempt, j.reservation, j.enqueued_at, j.reserved_at, j.failure_state,
+    j.options, j.priority, j.run_at
+)
+SELECT settled.lost, t.id, t.name, t.payload, t.attempt, t.reservation, t.enqueued_at, t.reserved_at,
+  t.failure_state, t.options
+FROM (
+  SELECT (SELECT string_agg(f.id::text, ',') FROM finish f WHERE NOT EXISTS (SELECT FROM gone g WHERE g.id = f.id)) AS lost,
+    (SELECT count(pg_notify(${channels.signals}, g.id::text)) FROM gone g WHERE g.watched) AS told
+) settled
+LEFT JOIN taken t ON true
+ORDER BY t.priority, t.run_at, t.id`,
+});

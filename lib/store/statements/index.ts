@@ -1,0 +1,49 @@
+import { statementNames, type Statement } from '../statement.js';
+import { createConfig, deleteConfig, readConfigs, setConfig, updateConfig } from './configs.js';
+import { exchange } from './exchange.js';
+import { expireHistory, prepareHistory } from './history.js';
+import { insertJobs, insertJobsOnce } from './insert-jobs.js';
+import { register, renew, unregister } from './lease.js';
+import { holdings, progress } from './progress.js';
+import { countJobs, findJobs, getJob, listInstances } from './read-jobs.js';
+import { requeue } from './requeue.js';
+import { rescue, strays } from './rescue.js';
+import { cancelJob, moveJob, retryJob, watchJob } from './steer-jobs.js';
+import { survey } from './survey.js';
+
+/** Every statement of the package, written for one schema. */
+export function createStatements(schema: string) {
+  const names = statementNames(schema);
+  return {
+    cancelJob: cancelJob(names),
+    countJobs: countJobs(names),
+    createConfig: createConfig(names),
+    deleteConfig: deleteConfig(names),
+    exchange: exchange(names),
+    expireHistory: expireHistory(names),
+    findNewestJobs: findJobs(names, 'newest'),
+    findOldestJobs: findJobs(names, 'oldest'),
+    getJob: getJob(names),
+    holdings: holdings(names),
+    insertJobs: insertJobs(names),
+    insertJobsOnce: insertJobsOnce(names),
+    listInstances: listInstances(names),
+    moveJob: moveJob(names),
+    prepareHistory: prepareHistory(names),
+    progress: progress(names),
+    readConfigs: readConfigs(names),
+    register: register(names),
+    renew: renew(names),
+    requeue: requeue(names),
+    rescue: rescue(names),
+    retryJob: retryJob(names),
+    setConfig: setConfig(names),
+    strays: strays(names),
+    survey: survey(names),
+    unregister: unregister(names),
+    updateConfig: updateConfig(names),
+    watchJob: watchJob(names),
+  } satisfies Record<string, Statement>;
+}
+
+export type Statements = ReturnType<typeof createStatements>;

@@ -1,0 +1,31 @@
+import type { Statement, StatementNames } from '../statement.js';
+
+/**
+ * Stores the progress of running jobs. As arrays: $1 ids, $2 reservations, $3 values.
+ * Index: jobs_pkey; no indexed column changes, so the update stays on its page. Only the holder
+ * writes. Watchers of a job are told by its id.
+ */
+export const progress = ({ schema, channels }: StatementNames): Statement => ({
+  name: 'nq_progress',
+  text: `
+WITH input AS MATERIALIZED (
+  SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[]) AS i (id, reservation, progress)
+), held AS MATERIALIZED (
+  SELECT j.ctid, i.progress FROM ${schema}.jobs j JOIN input i ON i.id = j.id
+  WHERE j.reservation = i.reservation AND j.state = 'reserved'
+  ORDER BY j.id FOR UPDATE OF j
+), written AS (
+  UPDATE ${schema}.jobs j SET progress = h.progress::jsonb FROM held h WHERE j.ctid = h.ctid
+  RETURNING j.id, j.watched
+)
+SELECT count(pg_notify(${channels.signals}, id::text))::int AS told FROM written WHERE watched`,
+});
+
+/** What process $1 holds by the database. Index: jobs_reserved_idx. */
+export const holdings = ({ schema }: StatementNames): Statement => ({
+  name: 'nq_holdings',
+  text: `
+SELECT id::text AS id, queue, reservation, cancel_requested::int AS cancel_requested,
+  (extract(epoch FROM statement_timestamp() - reserved_at) * 1000)::float8 AS age_ms
+FROM ${schema}.jobs WHERE state = 'reserved' AND reserved_by = $1::uuid`,
+});

@@ -1,0 +1,38 @@
+import type { Statement, StatementNames } from '../statement.js';
+
+/** Jobs of one queue that one survey makes available at most; a full batch is followed by another. */
+export const PROMOTION_BATCH = 1_000;
+
+/**
+ * Makes due jobs of queues $1 available and tells what there is to do in each: one statement for all
+ * queues of a process. Indexes: jobs_scheduled_idx and jobs_available_idx, a few rows of each.
+ * Concurrency: rows that another process is promoting are skipped.
+ */
+export const survey = ({ schema }: StatementNames): Statement => ({
+  name: 'nq_survey',
+  text: `
+WITH mine AS (
+  SELECT DISTINCT queue FROM unnest($1::text[]) AS m (queue)
+), due AS MATERIALIZED (
+  SELECT d.row FROM mine CROSS JOIN LATERAL (
+    SELECT j.ctid AS row FROM ${schema}.jobs j
+    WHERE j.state = 'scheduled' AND j.queue = mine.queue AND COALESCE(j.retry_at, j.run_at) <= statement_timestamp()
+    ORDER BY COALESCE(j.retry_at, j.run_at) LIMIT ${PROMOTION_BATCH} FOR UPDATE SKIP LOCKED
+  ) d
+), promoted AS (
+  UPDATE ${schema}.jobs j SET state = 'available' FROM due WHERE j.ctid = due.row RETURNING j.queue
+), counted AS (
+  SELECT queue, count(*) AS jobs FROM promoted GROUP BY queue
+)
+SELECT mine.queue,
+  (counted.jobs > 0 OR EXISTS (
+    SELECT FROM ${schema}.jobs j WHERE j.state = 'available' AND j.queue = mine.queue
+  ))::int AS available,
+  CASE WHEN counted.jobs >= ${PROMOTION_BATCH} THEN 0 ELSE (
+    SELECT (extract(epoch FROM COALESCE(j.retry_at, j.run_at) - statement_timestamp()) * 1000)::float8
+    FROM ${schema}.jobs j
+    WHERE j.state = 'scheduled' AND j.queue = mine.queue AND COALESCE(j.retry_at, j.run_at) > statement_timestamp()
+    ORDER BY COALESCE(j.retry_at, j.run_at) LIMIT 1
+  ) END AS next_due_ms
+FROM mine LEFT JOIN counted USING (queue)`,
+});

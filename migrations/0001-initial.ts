@@ -1,0 +1,245 @@
+import type { MigrationScript, Names } from './migration-script.js';
+
+/** Tables, indexes, triggers and functions of the first version. */
+export const initial: MigrationScript = {
+  version: 1,
+  name: 'NotifyQueueInitial1764000000000',
+  up: (names) => [jobs(names), history(names), configs(names), instances(names), wakeUps(names)].join('\n'),
+  down: ({ schema }) => `
+DROP VIEW ${schema}.all_jobs;
+DROP TABLE ${schema}.jobs, ${schema}.job_history, ${schema}.job_configs, ${schema}.job_instances;
+DROP SEQUENCE ${schema}.job_configs_revision;
+DROP FUNCTION ${schema}.enqueue(text, jsonb, text, timestamptz, smallint), ${schema}.wake_queue(text),
+  ${schema}.jobs_inserted(), ${schema}.job_configs_revise(), ${schema}.job_configs_changed(),
+  ${schema}.history_prepare(interval[]), ${schema}.history_expire();
+`,
+};
+
+/**
+ * Live jobs only, so that the table stays small. Fixed-width columns come first, to save padding.
+ * Each index covers one state, so that the reserve never passes over a job that it cannot take.
+ */
+const jobs = ({ schema }: Names): string => `
+CREATE TABLE ${schema}.jobs (
+  run_at timestamptz NOT NULL DEFAULT statement_timestamp(),
+  enqueued_at timestamptz NOT NULL DEFAULT statement_timestamp(),
+  reserved_at timestamptz,
+  retry_at timestamptz,
+  reservation integer NOT NULL DEFAULT 0,
+  attempt integer NOT NULL DEFAULT 0,
+  crashes smallint NOT NULL DEFAULT 0,
+  priority smallint NOT NULL DEFAULT 0,
+  notify boolean NOT NULL DEFAULT true,
+  watched boolean NOT NULL DEFAULT false,
+  cancel_requested boolean NOT NULL DEFAULT false,
+  id uuid NOT NULL DEFAULT gen_random_uuid(),
+  reserved_by uuid,
+  state text NOT NULL DEFAULT 'available',
+  queue text NOT NULL DEFAULT 'default',
+  name text NOT NULL,
+  payload jsonb NOT NULL DEFAULT 'null',
+  options jsonb,
+  failure_state jsonb,
+  failure jsonb,
+  progress jsonb,
+  CONSTRAINT jobs_pkey PRIMARY KEY (id),
+  CONSTRAINT jobs_state_check CHECK (state IN ('scheduled', 'available', 'reserved'))
+) WITH (fillfactor = 75, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
+CREATE INDEX jobs_available_idx ON ${schema}.jobs (queue, priority, run_at, id) WHERE state = 'available';
+CREATE INDEX jobs_scheduled_idx ON ${schema}.jobs (queue, COALESCE(retry_at, run_at)) WHERE state = 'scheduled';
+CREATE INDEX jobs_reserved_idx ON ${schema}.jobs (reserved_by) WHERE state = 'reserved';
+`;
+
+/**
+ * Finished jobs, in partitions of a day by the instant until which each is kept: retention drops
+ * whole partitions, whatever retention each queue and outcome has. Rows to be kept for ever have a
+ * partition of their own; the default partition only catches what no partition was prepared for.
+ */
+const history = ({ schema, schemaLiteral }: Names): string => `
+CREATE TABLE ${schema}.job_history (
+  run_at timestamptz NOT NULL,
+  enqueued_at timestamptz NOT NULL,
+  reserved_at timestamptz,
+  finished_at timestamptz NOT NULL,
+  keep_until timestamptz NOT NULL,
+  reservation integer NOT NULL,
+  attempt integer NOT NULL,
+  crashes smallint NOT NULL,
+  priority smallint NOT NULL,
+  id uuid NOT NULL,
+  reserved_by uuid,
+  state text NOT NULL,
+  queue text NOT NULL,
+  name text NOT NULL,
+  payload jsonb NOT NULL,
+  options jsonb,
+  failure jsonb,
+  progress jsonb,
+  result jsonb,
+  CONSTRAINT job_history_pkey PRIMARY KEY (id, keep_until),
+  CONSTRAINT job_history_state_check CHECK (state IN ('completed', 'abandoned', 'cancelled'))
+) PARTITION BY RANGE (keep_until);
+CREATE TABLE ${schema}.job_history_default PARTITION OF ${schema}.job_history DEFAULT;
+CREATE TABLE ${schema}.job_history_forever PARTITION OF ${schema}.job_history
+  FOR VALUES FROM ('infinity') TO (MAXVALUE);
+
+CREATE VIEW ${schema}.all_jobs AS
+  SELECT id, queue, name, payload, state, priority, COALESCE(retry_at, run_at) AS run_at, attempt, crashes,
+    reserved_by, reserved_at, enqueued_at, NULL::timestamptz AS finished_at, progress, NULL::jsonb AS result, failure
+  FROM ${schema}.jobs
+  UNION ALL
+  SELECT id, queue, name, payload, state, priority, run_at, attempt, crashes,
+    reserved_by, reserved_at, enqueued_at, finished_at, progress, result, failure
+  FROM ${schema}.job_history;
+
+CREATE FUNCTION ${schema}.history_prepare(retentions interval[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
+DECLARE
+  day date;
+  partition text;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('notify-queue history ' || ${schemaLiteral}, 0));
+  FOR day IN
+    SELECT DISTINCT ((now() + retention) AT TIME ZONE 'UTC')::date + ahead
+    FROM unnest(retentions) AS retention, generate_series(0, 3) AS ahead
+  LOOP
+    partition := 'job_history_' || to_char(day, 'YYYYMMDD');
+    CONTINUE WHEN to_regclass(format('%I.%I', ${schemaLiteral}, partition)) IS NOT NULL;
+    BEGIN
+      EXECUTE format('CREATE TABLE %1$I.%2$I (LIKE %1$I.job_history INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
+        ${schemaLiteral}, partition);
+      EXECUTE format('ALTER TABLE %1$I.job_history ATTACH PARTITION %1$I.%2$I FOR VALUES FROM (%3$L) TO (%4$L)',
+        ${schemaLiteral}, partition, day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC');
+    EXCEPTION WHEN lock_not_available OR check_violation THEN
+      -- Somebody reads the history, or the default partition holds rows of that day: they stay there.
+      RAISE NOTICE 'partition % not prepared: %', partition, SQLERRM;
+    END;
+  END LOOP;
+END $$;
+
+CREATE FUNCTION ${schema}.history_expire() RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
+DECLARE
+  partition text;
+  dropped integer := 0;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('notify-queue history ' || ${schemaLiteral}, 0));
+  FOR partition IN
+    SELECT child.relname FROM pg_inherits
+    JOIN pg_class child ON child.oid = inhrelid
+    WHERE inhparent = format('%I.job_history', ${schemaLiteral})::regclass
+      AND child.relname ~ '^job_history_[0-9]{8}$'
+      AND to_date(substr(child.relname, 13), 'YYYYMMDD') < (now() AT TIME ZONE 'UTC')::date
+  LOOP
+    BEGIN
+      EXECUTE format('DROP TABLE %I.%I', ${schemaLiteral}, partition);
+      dropped := dropped + 1;
+    EXCEPTION WHEN lock_not_available THEN
+      RAISE NOTICE 'partition % not dropped: %', partition, SQLERRM;
+    END;
+  END LOOP;
+  DELETE FROM ${schema}.job_history_default WHERE keep_until < now();
+  RETURN dropped;
+END $$;
+REVOKE ALL ON FUNCTION ${schema}.history_prepare(interval[]), ${schema}.history_expire() FROM PUBLIC;
+`;
+
+/** Run-time configuration. The revision is drawn while the row is locked, so it grows with each change of a key. */
+const configs = ({ schema, schemaLiteral, channels }: Names): string => `
+CREATE SEQUENCE ${schema}.job_configs_revision AS bigint;
+CREATE TABLE ${schema}.job_configs (
+  key text NOT NULL,
+  value text NOT NULL,
+  revision bigint NOT NULL DEFAULT 0,
+  created_at timestamptz NOT NULL DEFAULT statement_timestamp(),
+  updated_at timestamptz NOT NULL DEFAULT statement_timestamp(),
+  CONSTRAINT job_configs_pkey PRIMARY KEY (key),
+  CONSTRAINT job_configs_key_check CHECK (octet_length(key) BETWEEN 1 AND 200),
+  CONSTRAINT job_configs_value_check CHECK (value ~ '[^[:space:]]')
+);
+
+CREATE FUNCTION ${schema}.job_configs_revise() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  NEW.revision := nextval(format('%I.job_configs_revision', ${schemaLiteral})::regclass);
+  NEW.updated_at := statement_timestamp();
+  RETURN NEW;
+END $$;
+CREATE TRIGGER job_configs_revise BEFORE INSERT OR UPDATE ON ${schema}.job_configs
+  FOR EACH ROW EXECUTE FUNCTION ${schema}.job_configs_revise();
+
+CREATE FUNCTION ${schema}.job_configs_changed() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN
+    PERFORM pg_notify(${channels.configs}, '');
+  ELSIF TG_OP = 'DELETE' THEN
+    PERFORM pg_notify(${channels.configs}, OLD.key);
+  ELSE
+    PERFORM pg_notify(${channels.configs}, NEW.key);
+    IF TG_OP = 'UPDATE' AND OLD.key <> NEW.key THEN
+      PERFORM pg_notify(${channels.configs}, OLD.key);
+    END IF;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER job_configs_changed AFTER INSERT OR UPDATE OR DELETE ON ${schema}.job_configs
+  FOR EACH ROW EXECUTE FUNCTION ${schema}.job_configs_changed();
+CREATE TRIGGER job_configs_truncated AFTER TRUNCATE ON ${schema}.job_configs
+  FOR EACH STATEMENT EXECUTE FUNCTION ${schema}.job_configs_changed();
+`;
+
+/** One row a process: the leases of its jobs hang on it. */
+const instances = ({ schema }: Names): string => `
+CREATE TABLE ${schema}.job_instances (
+  id uuid NOT NULL,
+  host text NOT NULL,
+  pid integer NOT NULL,
+  version text NOT NULL,
+  queues text[] NOT NULL,
+  started_at timestamptz NOT NULL,
+  heartbeat_at timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL,
+  CONSTRAINT job_instances_pkey PRIMARY KEY (id)
+) WITH (fillfactor = 50);
+`;
+
+/**
+ * Waking workers. A notification takes a database-wide lock at commit, so only one of the
+ * transactions that commit at about the same time sends one: whoever gets the queue's advisory
+ * lock. The others rely on it, and the woken worker looks again a little later for what they commit.
+ */
+const wakeUps = ({ schema, schemaLiteral, channels }: Names): string => `
+CREATE FUNCTION ${schema}.wake_queue(queue text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF pg_try_advisory_xact_lock(hashtextextended('notify-queue ' || ${schemaLiteral} || ' ' || queue, 0)) THEN
+    PERFORM pg_notify(${channels.jobs}, queue);
+  END IF;
+END $$;
+
+CREATE FUNCTION ${schema}.jobs_inserted() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  -- Workers look for due times at least every minute, so what is due later tells nobody.
+  IF NEW.state = 'available' OR NEW.run_at <= clock_timestamp() + interval '1 minute' THEN
+    IF pg_try_advisory_xact_lock(hashtextextended('notify-queue ' || ${schemaLiteral} || ' ' || NEW.queue, 0)) THEN
+      PERFORM pg_notify(${channels.jobs}, NEW.queue);
+    END IF;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER jobs_inserted AFTER INSERT ON ${schema}.jobs
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.notify) EXECUTE FUNCTION ${schema}.jobs_inserted();
+
+CREATE FUNCTION ${schema}.enqueue(
+  name text, payload jsonb DEFAULT 'null', queue text DEFAULT 'default',
+  run_at timestamptz DEFAULT NULL, priority smallint DEFAULT 0::smallint
+) RETURNS uuid LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO ${schema}.jobs (queue, name, payload, priority, run_at, state)
+  SELECT enqueue.queue, enqueue.name, enqueue.payload, enqueue.priority,
+    COALESCE(enqueue.run_at, statement_timestamp()),
+    CASE WHEN enqueue.run_at > statement_timestamp() THEN 'scheduled' ELSE 'available' END
+  RETURNING id;
+$$;
+`;

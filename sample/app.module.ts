@@ -1,0 +1,52 @@
+// The shop: one TypeORM connection, the queue on top of it, and the features that use both.
+import { type DynamicModule, Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { ExponentialRetry, NotifyQueueModule } from 'nestjs-notify-queue';
+import { ConfigsModule } from './configs/configs.module.js';
+import { DatabaseModule } from './database/database.module.js';
+import type { Database } from './database/database.js';
+import { FirstStartModule } from './first-start/first-start.module.js';
+import { InvoicingModule } from './invoicing/invoicing.module.js';
+import { CreateOrders1795500000000 } from './orders/create-orders.migration.js';
+import { OrdersModule } from './orders/orders.module.js';
+import { QueueModule } from './queue/queue.module.js';
+import type { Settings } from './settings.js';
+import { SettingsModule } from './settings.module.js';
+
+@Module({})
+export class AppModule {
+  static forRoot(settings: Settings, database: Database): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        DatabaseModule.forRoot(database),
+        SettingsModule.forRoot(settings),
+        TypeOrmModule.forRoot({
+          type: 'postgres',
+          url: database.url,
+          autoLoadEntities: true,
+          migrations: [CreateOrders1795500000000],
+          migrationsRun: true,
+          retryAttempts: 3,
+          retryDelay: 1_000,
+        }),
+        NotifyQueueModule.forRoot({
+          migrations: 'run',
+          queues: {
+            invoices: { concurrency: 4, maxJobTime: '30s' },
+            mail: {
+              concurrency: 8,
+              // Again after up to 0, 1, 3, 7 and 15 seconds, then the mail is abandoned.
+              failureMode: ExponentialRetry({ times: 5, base: 2, jitter: true }),
+            },
+          },
+        }),
+        ConfigsModule,
+        OrdersModule,
+        InvoicingModule,
+        QueueModule,
+        FirstStartModule,
+      ],
+    };
+  }
+}

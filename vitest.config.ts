@@ -1,0 +1,34 @@
+import { defineConfig } from 'vitest/config';
+
+const DATABASE_TESTS = 'test/{integration,faults,e2e}/**/*.test.ts';
+
+/** Two projects, so that unit tests run without a server: `vitest run --project unit`. */
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    teardownTimeout: 30_000,
+    setupFiles: ['test/support/leak-check.ts'],
+    reporters: ['default', './test/support/counting-reporter.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [DATABASE_TESTS],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'database',
+          include: [DATABASE_TESTS],
+          globalSetup: ['test/support/global-setup.ts'],
+        },
+      },
+    ],
+  },
+});
