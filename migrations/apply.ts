@@ -1,5 +1,5 @@
 import { initial } from './0001-initial.js';
-import { namesOf, type MigrationScript } from './migration-script.js';
+import { namesOf, type MigrationScript, type Names } from './migration-script.js';
 
 /** Every step, oldest first. */
 export const migrationScripts: readonly MigrationScript[] = [initial];
@@ -10,34 +10,39 @@ export type Query = (sql: string, params?: unknown[]) => Promise<unknown[]>;
 /** The version that this release of the package needs. */
 export const LATEST_VERSION = migrationScripts.length;
 
+/** Marks a schema that a migration made, so that taking the last step back leaves alone one that was there before. */
+const SCHEMA_COMMENT = 'Made by nestjs-notify-queue';
+
 /**
  * Applies one step inside the caller's transaction, unless it has been applied. The lock comes
  * before any DDL, `CREATE SCHEMA` included: `IF NOT EXISTS` alone fails under concurrent installers.
  */
 export async function applyScript(query: Query, schema: string, script: MigrationScript): Promise<boolean> {
   const names = namesOf(schema);
-  await query(`SELECT pg_advisory_xact_lock(hashtextextended('notify-queue migrate ' || ${names.schemaLiteral}, 0))`);
-  await query(`CREATE SCHEMA IF NOT EXISTS ${names.schema}`);
-  await query(`CREATE TABLE IF NOT EXISTS ${names.schema}.migrations (
-    version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`);
-  const rows = await query(`SELECT 1 FROM ${names.schema}.migrations WHERE version = ${script.version}`);
-  if (rows.length > 0) return false;
+  await lock(query, names);
+  if ((await appliedVersion(query, schema)) >= script.version) return false;
+  if (script.version === 1) {
+    // A role without the right to make schemas may still own one that was made for it.
+    const exists = `SELECT count(*)::int AS n FROM pg_catalog.pg_namespace WHERE nspname = ${names.schemaLiteral}`;
+    if ((await readNumber(query, exists)) === 0) await query(createSchema(names));
+    await query(createLedger(names));
+  }
   await query(script.up(names));
-  await query(`INSERT INTO ${names.schema}.migrations (version, name) VALUES (${script.version}, '${script.name}')`);
+  await query(recordStep(names, script));
   return true;
 }
 
 /** Takes one step back inside the caller's transaction, if it is the newest one applied. */
 export async function revertScript(query: Query, schema: string, script: MigrationScript): Promise<boolean> {
   const names = namesOf(schema);
-  await query(`SELECT pg_advisory_xact_lock(hashtextextended('notify-queue migrate ' || ${names.schemaLiteral}, 0))`);
+  await lock(query, names);
   if ((await appliedVersion(query, schema)) !== script.version) return false;
   await query(script.down(names));
   if (script.version === 1) {
-    await query(`DROP TABLE ${names.schema}.migrations`);
-    await query(`DROP SCHEMA ${names.schema}`);
+    await query(`DROP TABLE ${names.ledger}`);
+    if ((await readNumber(query, ownAndEmpty(names))) === 1) await query(`DROP SCHEMA ${names.schema}`);
   } else {
-    await query(`DELETE FROM ${names.schema}.migrations WHERE version = ${script.version}`);
+    await query(`DELETE FROM ${names.ledger} WHERE version = ${script.version}`);
   }
   return true;
 }
@@ -45,10 +50,9 @@ export async function revertScript(query: Query, schema: string, script: Migrati
 /** The newest step applied; 0 when there is none. */
 export async function appliedVersion(query: Query, schema: string): Promise<number> {
   const names = namesOf(schema);
-  // Cast and read so that it works with any type parser.
-  const ledger = `format('%I.migrations', ${names.schemaLiteral})`;
-  if ((await readNumber(query, `SELECT (to_regclass(${ledger}) IS NOT NULL)::int AS n`)) === 0) return 0;
-  return readNumber(query, `SELECT COALESCE(max(version), 0)::int AS n FROM ${names.schema}.migrations`);
+  const exists = `SELECT (to_regclass(${names.ledgerLiteral}) IS NOT NULL)::int AS n`;
+  if ((await readNumber(query, exists)) === 0) return 0;
+  return readNumber(query, `SELECT COALESCE(max(version), 0)::int AS n FROM ${names.ledger}`);
 }
 
 /** Applies whatever is missing, each step in a transaction of its own. Resolves to the steps applied. */
@@ -71,16 +75,34 @@ export async function revertMigration(query: Query, schema: string): Promise<str
 export function migrationSql(schema: string): string {
   const names = namesOf(schema);
   const steps = migrationScripts.map(
-    (script) =>
-      `-- ${script.name}${script.up(names)}INSERT INTO ${names.schema}.migrations (version, name) ` +
-      `VALUES (${script.version}, '${script.name}');\n`,
+    (script) => `-- ${script.name}${script.up(names)}\n${recordStep(names, script)};\n`,
   );
-  return `BEGIN;
-CREATE SCHEMA ${names.schema};
-CREATE TABLE ${names.schema}.migrations (
-  version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());
-${steps.join('\n')}COMMIT;
-`;
+  return `BEGIN;\n${createSchema(names)};\n${createLedger(names)};\n\n${steps.join('\n')}COMMIT;\n`;
+}
+
+function createSchema({ schema }: Names): string {
+  return `CREATE SCHEMA ${schema};\nCOMMENT ON SCHEMA ${schema} IS '${SCHEMA_COMMENT}'`;
+}
+
+/** Which steps have been applied. Its name is not `migrations`, which is that of TypeORM's own table. */
+function createLedger({ ledger }: Names): string {
+  return `CREATE TABLE ${ledger} (
+  version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`;
+}
+
+function recordStep({ ledger }: Names, { version, name }: MigrationScript): string {
+  return `INSERT INTO ${ledger} (version, name) VALUES (${version}, '${name}')`;
+}
+
+/** 1 when the schema was made by us and nothing of anybody is left in it. */
+function ownAndEmpty({ schemaLiteral }: Names): string {
+  return `SELECT count(*)::int AS n FROM pg_catalog.pg_namespace n
+    WHERE n.nspname = ${schemaLiteral} AND obj_description(n.oid, 'pg_namespace') = '${SCHEMA_COMMENT}'
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid)`;
+}
+
+async function lock(query: Query, { schemaLiteral }: Names): Promise<void> {
+  await query(`SELECT pg_advisory_xact_lock(hashtextextended('notify-queue migrate ' || ${schemaLiteral}, 0))`);
 }
 
 async function inTransaction<T>(query: Query, work: () => Promise<T>): Promise<T> {

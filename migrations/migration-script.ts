@@ -1,4 +1,5 @@
-import { channelsOf, quoteIdentifier, quoteLiteral, type Channels } from '../lib/core/schema-name.js';
+import { createHash } from 'node:crypto';
+import { channelsOf, DEFAULT_SCHEMA, quoteIdentifier, quoteLiteral, type Channels } from '../lib/core/schema-name.js';
 
 /** The names that DDL is written with, checked and quoted. */
 export interface Names {
@@ -6,6 +7,9 @@ export interface Names {
   readonly schema: string;
   /** The schema as a literal. */
   readonly schemaLiteral: string;
+  /** The table that records the steps applied, and its name as a literal. */
+  readonly ledger: string;
+  readonly ledgerLiteral: string;
   /** Channel names as literals. */
   readonly channels: Channels;
 }
@@ -13,7 +17,7 @@ export interface Names {
 /** One step of the schema's history. Once released it is never edited; a change is a new step. */
 export interface MigrationScript {
   readonly version: number;
-  /** Name in TypeORM's own table: a word and a timestamp. */
+  /** A word and a timestamp of 13 digits, as TypeORM demands. */
   readonly name: string;
   readonly up: (names: Names) => string;
   readonly down: (names: Names) => string;
@@ -21,13 +25,29 @@ export interface MigrationScript {
 
 export function namesOf(schema: string): Names {
   const channels = channelsOf(schema);
+  const ledger = `${quoteIdentifier(schema)}.job_migrations`;
   return {
     schema: quoteIdentifier(schema),
     schemaLiteral: quoteLiteral(schema),
+    ledger,
+    ledgerLiteral: quoteLiteral(ledger),
     channels: {
       jobs: quoteLiteral(channels.jobs),
       configs: quoteLiteral(channels.configs),
       signals: quoteLiteral(channels.signals),
     },
   };
+}
+
+const SNAKE_CASE = /^[a-z][a-z0-9]*(?:_[a-z][a-z0-9]*)*$/;
+
+/**
+ * The step's name in TypeORM's own table, which applications of one database may share: it tells
+ * schemas apart, so that the second one is not taken for applied. Also a valid name of a class.
+ */
+export function typeormNameOf({ name }: MigrationScript, schema: string): string {
+  if (schema === DEFAULT_SCHEMA) return name;
+  const words = schema.split(/[^A-Za-z0-9]+/).map((word) => word.charAt(0).toUpperCase() + word.slice(1));
+  const hash = SNAKE_CASE.test(schema) ? '' : `_${createHash('sha256').update(schema).digest('hex').slice(0, 8)}_`;
+  return name.replace(/(?=\d{13}$)/, `In${words.join('')}${hash}`);
 }

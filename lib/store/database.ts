@@ -133,7 +133,7 @@ export class Database {
       try {
         await client.query(
           `SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; SET TimeZone = 'UTC';
-          SET DateStyle = 'ISO'; SET jit = off; SET statement_timeout = ${this.options.queryTimeoutMs};
+          SET DateStyle = 'ISO'; SET jit = off; SET plan_cache_mode = force_generic_plan; SET statement_timeout = ${this.options.queryTimeoutMs};
           SET idle_in_transaction_session_timeout = ${this.options.queryTimeoutMs}`,
         );
       } catch (error) {

@@ -1,4 +1,5 @@
 import { appliedVersion, applyMigrations, LATEST_VERSION } from '../../migrations/apply.js';
+import { DEFAULT_SCHEMA } from '../core/schema-name.js';
 import { MigrationsPendingError, SchemaTooNewError } from '../errors/configuration.errors.js';
 import type { Database } from './database.js';
 
@@ -27,9 +28,15 @@ export async function prepareSchema(database: Database, schema: string, mode: 'r
       (version === 0
         ? `Schema '${schema}' has no tables of the queue. `
         : `Schema '${schema}' is at version ${version} of ${LATEST_VERSION}. `) +
-        `Run \`npx notify-queue migrate${schema === 'notify_queue' ? '' : ` --schema ${schema}`}\`, add notifyQueueMigrations ` +
+        `Run \`npx notify-queue migrate${schemaArgument(schema)}\`, add notifyQueueMigrations ` +
         "to your data source and run its migrations, or set NotifyQueueModule.forRoot({ migrations: 'run' }). " +
         'If the tables are in another schema, name it with the schema option.',
     );
   });
+}
+
+/** For a command to be copied into a shell. */
+function schemaArgument(schema: string): string {
+  if (schema === DEFAULT_SCHEMA) return '';
+  return ` --schema ${/^[\w-]+$/.test(schema) ? schema : `'${schema.replaceAll("'", `'\\''`)}'`}`;
 }

@@ -11,11 +11,12 @@ export const progress = ({ schema, channels }: StatementNames): Statement => ({
 WITH input AS MATERIALIZED (
   SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[]) AS i (id, reservation, progress)
 ), held AS MATERIALIZED (
-  SELECT j.ctid, i.progress FROM ${schema}.jobs j JOIN input i ON i.id = j.id
-  WHERE j.reservation = i.reservation AND j.state = 'reserved'
+  SELECT j.ctid, j.id, i.progress FROM ${schema}.jobs j JOIN input i ON i.id = j.id
+  WHERE j.reservation = i.reservation AND j.reserved_by IS NOT NULL
   ORDER BY j.id FOR UPDATE OF j
 ), written AS (
-  UPDATE ${schema}.jobs j SET progress = h.progress::jsonb FROM held h WHERE j.ctid = h.ctid
+  UPDATE ${schema}.jobs j SET progress = h.progress::jsonb FROM held h
+  WHERE j.ctid = ANY (ARRAY(SELECT ctid FROM held)) AND j.id = h.id
   RETURNING j.id, j.watched
 )
 SELECT count(pg_notify(${channels.signals}, id::text))::int AS told FROM written WHERE watched`,

@@ -41,12 +41,14 @@ WITH ${holders(schema)}, stray AS MATERIALIZED (
   UPDATE ${schema}.jobs j
   SET state = 'available', reserved_by = NULL, reserved_at = NULL, retry_at = NULL,
     crashes = j.crashes + 1, attempt = greatest(j.attempt - 1, 0)
-  FROM stray s WHERE j.ctid = s.row AND s.state = 'available'
+  FROM stray s
+  WHERE j.ctid = ANY (ARRAY(SELECT row FROM stray)) AND j.id = s.id AND s.state = 'available'
   RETURNING j.id, j.queue, j.name
 ), woken AS MATERIALIZED (
   SELECT count(${schema}.wake_queue(q.queue)) FROM (SELECT DISTINCT queue FROM back) q
 ), gone AS (
-  DELETE FROM ${schema}.jobs j USING stray s WHERE j.ctid = s.row AND s.state <> 'available'
+  DELETE FROM ${schema}.jobs j USING stray s
+  WHERE j.ctid = ANY (ARRAY(SELECT row FROM stray)) AND j.id = s.id AND s.state <> 'available'
   RETURNING j.*, s.state AS final
 ), kept AS (
   INSERT INTO ${schema}.job_history (${HISTORY_FROM_JOB}, progress, state, failure, finished_at, keep_until)

@@ -20,7 +20,7 @@ WITH mine AS (
     ORDER BY COALESCE(j.retry_at, j.run_at) LIMIT ${PROMOTION_BATCH} FOR UPDATE SKIP LOCKED
   ) d
 ), promoted AS (
-  UPDATE ${schema}.jobs j SET state = 'available' FROM due WHERE j.ctid = due.row RETURNING j.queue
+  UPDATE ${schema}.jobs j SET state = 'available' WHERE j.ctid = ANY (ARRAY(SELECT row FROM due)) RETURNING j.queue
 ), counted AS (
   SELECT queue, count(*) AS jobs FROM promoted GROUP BY queue
 )
