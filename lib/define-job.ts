@@ -1,4 +1,4 @@
-import { describe, InvalidOptionError } from './errors/configuration.errors.js';
+import { InvalidOptionError } from './errors/configuration.errors.js';
 import { isName, NAME_EXPECTED } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
 import { readRunOptions } from './core/run-options.js';
@@ -15,7 +15,7 @@ export function defineJob<Payload = unknown, Result = unknown>(
   name: string,
   options: JobDefinitionOptions = {},
 ): JobDefinition<Payload, Result> {
-  if (!isName(name)) throw new InvalidOptionError('defineJob.name', describe(name), NAME_EXPECTED);
+  if (!isName(name)) throw new InvalidOptionError('defineJob.name', name, NAME_EXPECTED);
   const reader = new OptionReader(options, `defineJob('${name}')`);
   readQueue(reader);
   readPriority(reader);

@@ -1,4 +1,4 @@
-import { describe, InvalidOptionError } from './errors/configuration.errors.js';
+import { InvalidOptionError } from './errors/configuration.errors.js';
 import { encodeJson } from './core/json.js';
 import { isName, NAME_EXPECTED } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
@@ -49,7 +49,7 @@ function states(value: unknown): readonly JobState[] | undefined {
   const list = [value].flat() as unknown[];
   for (const state of list) {
     if (!JOB_STATES.includes(state as JobState)) {
-      throw new InvalidOptionError('criteria.state', describe(state), JOB_STATES.map((name) => `'${name}'`).join(', '));
+      throw new InvalidOptionError('criteria.state', state, JOB_STATES.map((name) => `'${name}'`).join(', '));
     }
   }
   return list as JobState[];

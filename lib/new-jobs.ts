@@ -21,6 +21,8 @@ const MAX_BULK_CHARS = 64 * 1_048_576;
 /** Dates that JavaScript and PostgreSQL both write the same way, give or take ten years from now. */
 const DATE_EXPECTED = 'a valid Date at most ten years from now';
 
+const MANAGER_EXPECTED = 'the EntityManager of a transaction, as dataSource.transaction(async (manager) => ...) gives it';
+
 type Template = Omit<NewJob, 'id' | 'payload'>;
 
 /** Turns the arguments of an enqueue into rows, with everything checked before anything is written. */
@@ -78,7 +80,7 @@ export class NewJobs {
     assertName('job', name);
     const defined: JobDefinitionOptions = typeof job === 'string' ? {} : job.options;
     const reader = new OptionReader(options, 'enqueue');
-    reader.raw('manager');
+    reader.value('manager', undefined, MANAGER_EXPECTED, (value) => (isManager(value) ? value : undefined));
     reader.raw('id');
     const queue = readQueue(reader) ?? defined.queue ?? this.handlers.get(name)?.queue ?? DEFAULT_QUEUE;
     const priority = readPriority(reader, defined.priority);
@@ -89,6 +91,11 @@ export class NewJobs {
     this.checkQueue(queue);
     return { name, queue, priority, delayMs: runAtMs === null ? delayMs : 0, runAtMs, options: settings };
   }
+}
+
+/** A DataSource has `query` too, but would store the job outside of the transaction. */
+function isManager(value: unknown): boolean {
+  return (value as { '@instanceof'?: unknown } | null)?.['@instanceof'] === Symbol.for('EntityManager');
 }
 
 function readRunAt(reader: OptionReader, options: EnqueueOptions): number | null {

@@ -1,3 +1,5 @@
+import { DEFAULT_SCHEMA } from './core/schema-name.js';
+
 /** Texts that the module shows at boot. */
 
 export const handlerMapped = (name: string, queue: string, concurrency: number, method: string): string =>
@@ -15,9 +17,9 @@ export const scopedHandler = (name: string, method: string): string =>
 
 export const badHandlerOption = (method: string, problem: string): string => `${method}: ${problem}`;
 
-export const entitiesMissing = (dataSource: string): string =>
+export const entitiesMissing = (dataSource: string, schema: string): string =>
   `The queue's entities are not registered with ${dataSource}. Set autoLoadEntities: true in TypeOrmModule.forRoot(), ` +
-  'or add this line to its options: entities: [...notifyQueueEntities()]';
+  `or add this line to its options: entities: [...notifyQueueEntities(${schema === DEFAULT_SCHEMA ? '' : `'${schema}'`})]`;
 
 export const twoModules = (): string =>
   'NotifyQueueModule.forRoot() is imported twice in this application, which would run every job handler from two ' +

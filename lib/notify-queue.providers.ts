@@ -45,8 +45,9 @@ export function createProviders({ dataSource, schema }: NotifyQueueExtras): Prov
     },
     {
       provide: BATCHER,
-      inject: [STORES],
-      useFactory: (stores: Stores) => new EnqueueBatcher(stores.reservations),
+      inject: [STORES, RUNTIME],
+      useFactory: (stores: Stores, runtime: NotifyQueueRuntime) =>
+        new EnqueueBatcher(stores.reservations, (jobs) => runtime.takeOver(jobs)),
     },
     {
       provide: JobConfigs,
@@ -79,8 +80,12 @@ export function createProviders({ dataSource, schema }: NotifyQueueExtras): Prov
 }
 
 async function openStores(options: ResolvedOptions, source: DataSource, name: string | undefined, log: Log): Promise<Stores> {
-  if (!source.hasMetadata(queueEntities(options.schema).Job)) {
-    throw new EntitiesNotRegisteredError(entitiesMissing(name ? `data source '${name}'` : 'the default data source'));
+  // Entities have one name in every schema, so `hasMetadata` would also find those of another one.
+  const entity = queueEntities(options.schema).Job.options.name;
+  const registered = source.entityMetadatas.some((one) => one.name === entity && one.schema === options.schema);
+  // A data source that the application initializes later knows no entities yet; the queue needs its options only.
+  if (source.isInitialized && !registered) {
+    throw new EntitiesNotRegisteredError(entitiesMissing(name ? `data source '${name}'` : 'the default data source', options.schema));
   }
   return Stores.open(
     source,

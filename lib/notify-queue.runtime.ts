@@ -3,13 +3,14 @@ import { v7 as uuidv7 } from 'uuid';
 import { channelsOf } from './core/schema-name.js';
 import type { HandlerRegistry } from './handler-registry.js';
 import type { JobLog } from './interfaces/job.interface.js';
-import type { Log } from './interfaces/ports/index.js';
+import type { Log, NewJob } from './interfaces/ports/index.js';
 import { Listener } from './listener/listener.js';
 import { badSuspension } from './notify-queue.messages.js';
 import { queueOptionsOf, retentionsOf, suspensionKeysOf, type ResolvedOptions } from './notify-queue.options.js';
 import type { ProcessorExplorer } from './processor.explorer.js';
 import type { ConfigFeed } from './runtime/config-feed.js';
 import { createEngine } from './runtime/create-engine.js';
+import type { HandOver } from './runtime/enqueue-batcher.js';
 import type { Engine } from './runtime/engine.js';
 import { SignalHub } from './runtime/signal-hub.js';
 import type { Stores } from './store/index.js';
@@ -52,6 +53,11 @@ export class NotifyQueueRuntime {
       },
       log,
     );
+  }
+
+  /** A runner of this process that takes these new jobs at once, if there is one. */
+  takeOver(jobs: readonly NewJob[]): HandOver | undefined {
+    return this.engine?.takeOver(jobs);
   }
 
   get listening(): boolean {

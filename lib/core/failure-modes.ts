@@ -1,4 +1,4 @@
-import { describe, InvalidOptionError } from '../errors/configuration.errors.js';
+import { InvalidOptionError } from '../errors/configuration.errors.js';
 import type { Duration } from '../interfaces/duration.interface.js';
 import type {
   CustomMode,
@@ -15,6 +15,7 @@ import { DURATION_EXPECTED, parseDuration } from './duration.js';
 import { isName, NAME_EXPECTED } from './names.js';
 
 const MAX_TIMES = 1_000;
+const MODES: Array<string | undefined> = ['abandon', 'retry', 'exponential-retry', 'move', 'custom'] satisfies Array<FailureModeSpec['mode']>;
 const MODE_EXPECTED =
   'Abandon(), Retry({ times }), ExponentialRetry({ times }), Move({ queue }) or a class with a handleFailure method';
 
@@ -113,8 +114,8 @@ export function toFailureModeSpec(option: string, value: unknown): FailureModeSp
     if (typeof prototype?.handleFailure === 'function' && value.name !== '') {
       return Object.freeze({ mode: 'custom', className: value.name }) satisfies CustomMode;
     }
-  } else if (typeof value === 'object' && value !== null && 'mode' in value && Object.isFrozen(value)) {
-    return value as FailureModeSpec;
+  } else if (typeof value === 'object' && value !== null && Object.isFrozen(value)) {
+    if (MODES.includes((value as Partial<FailureModeSpec>).mode)) return value as FailureModeSpec;
   }
   throw new InvalidOptionError(option, value, MODE_EXPECTED);
 }
@@ -161,7 +162,7 @@ function onlyKeys(mode: string, options: object, known: string[]): void {
   }
   for (const key of Object.keys(options)) {
     if (!known.includes(key)) {
-      throw new InvalidOptionError(`${mode}.${key}`, describe((options as Record<string, unknown>)[key]), `one of the keys ${known.join(', ')}`);
+      throw new InvalidOptionError(`${mode}.${key}`, (options as Record<string, unknown>)[key], `one of the keys ${known.join(', ')}`);
     }
   }
 }

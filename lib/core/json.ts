@@ -1,6 +1,7 @@
 import { UnstorableValueError, ValueTooLargeError } from '../errors/enqueue.errors.js';
 
 const MAX_DEPTH = 64;
+const LOST_IN_JSON = [Map, Set, Promise, RegExp, Error, ArrayBuffer];
 /** An escape that PostgreSQL's jsonb refuses: NUL, or half of a surrogate pair. */
 const REFUSED_ESCAPE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/;
 
@@ -14,12 +15,13 @@ const REFUSED_ESCAPE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/;
  */
 export function encodeJson(value: unknown, what: string, limitBytes: number): string {
   if (value === undefined || value === null) return 'null';
-  check(value, what, 0, undefined);
   let text: string;
   try {
+    check(value, what, 0, undefined);
     text = JSON.stringify(value) ?? 'null';
   } catch (error) {
-    throw new UnstorableValueError(what, `JSON.stringify failed with: ${messageOf(error)}`);
+    if (error instanceof UnstorableValueError) throw error;
+    throw new UnstorableValueError(what, `reading it failed with: ${messageOf(error)}`);
   }
   // A UTF-16 unit is at most three bytes, so short texts need no counting.
   if (text.length * 3 > limitBytes) {
@@ -74,10 +76,14 @@ function check(value: unknown, path: string, depth: number, ancestors: Ancestors
   }
   const object = value as Record<string, unknown>;
   if (typeof object['toJSON'] === 'function') return checkToJson(object, path, depth, here);
-  if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value)) {
-    refuse(path, `JSON would not keep a ${value.constructor.name}; convert it first.`);
-  }
+  if (isLostInJson(object)) refuse(path, `JSON would not keep a ${object.constructor.name}; convert it first.`);
   for (const key of Object.keys(object)) check(read(object, key, path), `${path}.${key}`, depth + 1, here);
+}
+
+/** What JSON turns into `{}` or a list of numbers without a word; a promise is a forgotten await. */
+function isLostInJson(value: object): boolean {
+  if (Object.getPrototypeOf(value) === Object.prototype) return false;
+  return LOST_IN_JSON.some((type) => value instanceof type) || ArrayBuffer.isView(value);
 }
 
 function checkToJson(object: Record<string, unknown>, path: string, depth: number, here: Ancestors): void {

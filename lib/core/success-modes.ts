@@ -1,6 +1,8 @@
 import { InvalidOptionError } from '../errors/configuration.errors.js';
 import type { SuccessModeSpec } from '../interfaces/success-mode.interface.js';
 
+const MODES: Array<string | undefined> = ['none', 'log', 'custom'] satisfies Array<SuccessModeSpec['mode']>;
+
 /** Log queue time and run time of each completed job. */
 export function LogSuccess(): SuccessModeSpec {
   return Object.freeze({ mode: 'log' });
@@ -18,8 +20,8 @@ export function toSuccessModeSpec(option: string, value: unknown): SuccessModeSp
     if (typeof prototype?.handleSuccess === 'function' && value.name !== '') {
       return Object.freeze({ mode: 'custom', className: value.name });
     }
-  } else if (typeof value === 'object' && value !== null && 'mode' in value && Object.isFrozen(value)) {
-    return value as SuccessModeSpec;
+  } else if (typeof value === 'object' && value !== null && Object.isFrozen(value)) {
+    if (MODES.includes((value as Partial<SuccessModeSpec>).mode)) return value as SuccessModeSpec;
   }
   throw new InvalidOptionError(option, value, 'LogSuccess(), IgnoreSuccess() or a class with a handleSuccess method');
 }

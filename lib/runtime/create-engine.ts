@@ -8,7 +8,8 @@ import { HistoryKeeper } from './history-keeper.js';
 import { JobExecutor } from './job-executor.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { ProgressWriter } from './progress-writer.js';
-import { QueueRunner, type QueueRunnerOptions } from './queue-runner.js';
+import { QueueRunner } from './queue-runner.js';
+import type { QueueRunnerOptions } from './runner-tools.js';
 import { SuccessReporter, type TellCustomMode } from './success-reporter.js';
 import { Sweeper } from './sweeper.js';
 

@@ -1,5 +1,6 @@
-import type { Log } from '../interfaces/ports/index.js';
+import type { Log, NewJob } from '../interfaces/ports/index.js';
 import type { Deadlines } from './deadlines.js';
+import type { HandOver } from './enqueue-batcher.js';
 import type { HistoryKeeper } from './history-keeper.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { ProgressWriter } from './progress-writer.js';
@@ -51,6 +52,13 @@ export class Engine {
     deadlines.stop();
     await lease.stop();
     this.log.log(`Stopped running jobs after ${Math.round(performance.now() - startedAt)} ms`);
+  }
+
+  /** A runner that takes these new jobs at once; they must be of one queue. */
+  takeOver(jobs: readonly NewJob[]): HandOver | undefined {
+    const queue = jobs[0]?.queue;
+    if (!this.started || jobs.some((job) => job.queue !== queue)) return undefined;
+    return this.parts.runners.find((runner) => runner.queue === queue)?.takeOver(jobs);
   }
 
   wakeAll(): void {

@@ -1,6 +1,6 @@
 import { DatabaseUnavailableError } from '../errors/database.errors.js';
 import { EnqueueOutcomeUnknownError } from '../errors/enqueue.errors.js';
-import type { EnqueueStore, NewJob } from '../interfaces/ports/index.js';
+import type { EnqueueStore, NewJob, ReservedJob, Reserver } from '../interfaces/ports/index.js';
 
 interface Call {
   readonly jobs: readonly NewJob[];
@@ -9,13 +9,20 @@ interface Call {
   readonly reject: (error: unknown) => void;
 }
 
+/** A promise of this process to run jobs as soon as they are stored; `settle` must be called once. */
+export interface HandOver extends Reserver {
+  /** The jobs that are stored and reserved; none when it failed. */
+  settle(jobs: readonly ReservedJob[]): void;
+}
+
 const MAX_ROWS = 1_000;
 const MAX_CHARS = 4_000_000;
 
 /**
  * Lets calls of `enqueue` that are made at about the same time travel in one insert: those of one
  * turn of the event loop, and those made while an insert is under way. Each call resolves when its
- * commit is confirmed. A lone call is sent at once.
+ * commit is confirmed. A lone call is sent at once. Where a runner of this process sleeps on the queue
+ * with nothing waiting, the jobs are handed over: stored as reserved by it, without a notification.
  */
 export class EnqueueBatcher {
   private waiting: Call[] = [];
@@ -23,7 +30,11 @@ export class EnqueueBatcher {
   private planned = false;
   private onDrained: (() => void) | undefined;
 
-  constructor(private readonly store: EnqueueStore) {}
+  constructor(
+    private readonly store: EnqueueStore,
+    /** Asks the runners of this process to take jobs at once. */
+    private readonly handOver: (jobs: readonly NewJob[]) => HandOver | undefined = () => undefined,
+  ) {}
 
   /** @throws DatabaseUnavailableError nothing was stored; EnqueueOutcomeUnknownError maybe it was */
   add(jobs: readonly NewJob[], once: boolean): Promise<void> {
@@ -69,13 +80,24 @@ export class EnqueueBatcher {
   private async insert(calls: Call[]): Promise<void> {
     const jobs = calls.length === 1 ? (calls[0] as Call).jobs : calls.flatMap((call) => call.jobs);
     try {
-      await this.store.insert(jobs, undefined, calls[0]?.once);
+      const handOver = calls[0]?.once ? undefined : this.handOver(jobs);
+      if (handOver) await this.insertReserved(jobs, handOver);
+      else await this.store.insert(jobs, undefined, calls[0]?.once);
       for (const call of calls) call.resolve();
     } catch (error) {
       if (error instanceof DatabaseUnavailableError) return this.refuse(calls, error);
       if (calls.length === 1) return calls[0]?.reject(error);
       // One bad row fails its statement: nobody pays for another caller's row.
       for (const call of calls) await this.insert([call]);
+    }
+  }
+
+  private async insertReserved(jobs: readonly NewJob[], handOver: HandOver): Promise<void> {
+    let reserved: ReservedJob[] = [];
+    try {
+      reserved = await this.store.insertReserved(jobs, handOver);
+    } finally {
+      handOver.settle(reserved);
     }
   }
 

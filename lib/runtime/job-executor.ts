@@ -27,7 +27,9 @@ export class JobExecutor {
       return done(this.thrown(job, error));
     }
     if (!isThenable(answer)) return done(this.returned(job, answer));
-    answer.then(
+    // Of a foreign thenable nothing can be relied on, not even that its `then` does not throw.
+    const promise = answer instanceof Promise ? answer : Promise.resolve(answer);
+    promise.then(
       (value) => done(this.returned(job, value)),
       (error: unknown) => done(this.thrown(job, error)),
     );

@@ -1,35 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { giveBack, type Finish, type Held } from '../core/settlement.js';
+import { giveBack, type Held } from '../core/settlement.js';
 import { LostReservationError, ShutdownError } from '../errors/job.errors.js';
-import type { ReservationStore, ReservedJob } from '../interfaces/ports/index.js';
+import type { NewJob, ReservedJob } from '../interfaces/ports/index.js';
 import { Appetite } from './appetite.js';
-import { JobRuns, type RunTools } from './job-runs.js';
-import type { LeaseKeeper } from './lease-keeper.js';
-import type { ProgressWriter } from './progress-writer.js';
+import type { HandOver } from './enqueue-batcher.js';
+import { JobBuffer } from './job-buffer.js';
+import { JobRuns } from './job-runs.js';
+import { ScanPosition } from './scan-position.js';
+import type { QueueRunnerOptions, RunnerTools } from './runner-tools.js';
 import { Settler } from './settler.js';
 
-export interface QueueRunnerOptions {
-  readonly queue: string;
-  /** Jobs that run at once. */
-  readonly concurrency: number;
-  /** Milliseconds that a finished job is kept; Infinity for ever, null for not at all. */
-  readonly keepMs: (state: Finish['state']) => number | null;
-  /** Config keys that suspend this queue. */
-  readonly suspensionKeys: readonly string[];
-}
-
-/** What all runners of a process share. */
-export interface RunnerTools extends RunTools {
-  readonly store: ReservationStore;
-  readonly lease: LeaseKeeper;
-  readonly progress: ProgressWriter;
-  readonly isSuspended: (queue: string) => boolean;
-  /** A job of this process will be due in so many milliseconds. */
-  readonly onDueIn: (delayMs: number) => void;
-}
-
-/** Jobs that were fetched ahead and could not start for this long go back, for others to run. */
-const MAX_BUFFERED_MS = 100;
+/** From so many finished jobs on, settling and reserving are worth a trip each. */
+const SIDE_BY_SIDE = 100;
 const MAX_BACKOFF_MS = 1_000;
 /** At shutdown, handlers have this long to react to their signal. */
 const ABORTED_MS = 250;
@@ -45,13 +27,17 @@ export class QueueRunner {
   private readonly runs: JobRuns;
   private readonly settler: Settler;
   private readonly appetite = new Appetite();
-  private buffer: ReservedJob[] = [];
-  private bufferedAt = 0;
-  private bufferTimer: NodeJS.Timeout | undefined;
+  private readonly position = new ScanPosition();
+  private readonly buffer = new JobBuffer((jobs) => this.putBack(jobs));
+  /** Slots for jobs that are being handed over. */
+  private promised = 0;
   /** There may be jobs to reserve. */
   private hungry = false;
   private wakes = 0;
-  private tripping = false;
+  /** A reserve is under way. */
+  private reserving = false;
+  /** A settlement is under way. */
+  private settling = false;
   private turnPlanned = false;
   private backoffMs = 0;
   private backingOff = false;
@@ -80,20 +66,43 @@ export class QueueRunner {
     return this.options.queue;
   }
 
-  /** True while a reserve is under way, whose jobs are not known here yet. */
-  get reserving(): boolean {
-    return this.tripping;
+  /** The database may have given it jobs that it does not know of yet. */
+  get expecting(): boolean {
+    return this.reserving || this.promised > 0;
   }
 
   /** Whether a job that the database says is held by this process is known here. */
   holds(id: string): boolean {
-    return this.runs.has(id) || this.settler.has(id) || this.buffer.some((job) => job.id === id);
+    return this.runs.has(id) || this.settler.has(id) || this.buffer.has(id);
   }
 
   wake(): void {
     this.wakes++;
     this.hungry = true;
+    this.position.workCameIn();
     this.turn();
+  }
+
+  /**
+   * Takes new jobs of this queue at once, if it sleeps with nothing waiting and enough free slots; so
+   * it never takes what another process could start sooner.
+   */
+  takeOver(jobs: readonly NewJob[]): HandOver | undefined {
+    const { lease, handlers, isSuspended } = this.tools;
+    const asleep = !this.hungry && !this.reserving && this.buffer.size === 0 && !this.stopped && !this.backingOff;
+    const free = this.options.concurrency - this.runs.size - this.promised;
+    if (!asleep || jobs.length > free || !lease.trusted || isSuspended(this.queue)) return undefined;
+    if (!jobs.every((job) => job.delayMs === 0 && job.runAtMs === null && handlers.get(job.name))) return undefined;
+    const { instanceId } = lease;
+    this.promised += jobs.length;
+    return {
+      instanceId,
+      suspensionKeys: this.options.suspensionKeys,
+      settle: (reserved) => {
+        this.promised -= jobs.length;
+        this.receive(reserved, instanceId);
+      },
+    };
   }
 
   /** Fires the signal of a running job. False when it does not run here. */
@@ -103,7 +112,7 @@ export class QueueRunner {
 
   /** The lease is gone: nothing that is held here may be settled or run on. */
   loseAll(): void {
-    this.buffer = [];
+    this.buffer.clear();
     this.settler.forget();
     this.runs.abortAll((id) => new LostReservationError(`Job ${id} may run elsewhere: this process lost its lease`));
   }
@@ -116,58 +125,77 @@ export class QueueRunner {
   /** Reserves no more, lets running jobs end, then aborts them and puts them back. */
   async stop(graceMs: number): Promise<void> {
     this.stopped = true;
-    this.releaseBuffer();
+    this.putBack(this.buffer.clear());
     await this.runs.idle(graceMs);
     this.runs.abortAll(() => new ShutdownError('The application is shutting down'));
     await this.runs.idle(ABORTED_MS);
     this.runs.giveUp();
     const deadline = performance.now() + MAX_DRAIN_MS;
-    while ((this.tripping || !this.settler.empty) && performance.now() < deadline) {
+    while ((this.expecting || !this.settler.empty) && performance.now() < deadline) {
       this.turn();
       await sleep(2);
     }
-    clearTimeout(this.bufferTimer);
   }
 
+  /**
+   * One trip settles and reserves. While a large backlog is worked off there are two, side by side:
+   * one settles the last batch while the other fetches the next.
+   */
   private turn(): void {
-    if (this.tripping || this.backingOff) return;
-    const limit = this.limit();
-    if (limit === 0 && !this.settler.pending) return;
-    this.tripping = true;
-    void this.trip(limit);
+    if (this.backingOff) return;
+    const limit = this.reserving ? 0 : this.limit();
+    const settle = !this.settling && this.settler.pending > 0;
+    if (limit > 0 && settle && this.settler.pending >= SIDE_BY_SIDE) {
+      void this.trip(limit, false);
+      void this.trip(0, true);
+    } else if (limit > 0 || settle) {
+      void this.trip(limit, settle);
+    }
   }
 
   private limit(): number {
     const { lease, isSuspended } = this.tools;
     if (!this.hungry || this.stopped || !lease.trusted || isSuspended(this.queue)) return 0;
-    return this.appetite.want(this.options.concurrency, this.runs.size + this.buffer.length);
+    return this.appetite.want(this.options.concurrency, this.runs.size + this.buffer.size + this.promised);
   }
 
-  private async trip(limit: number): Promise<void> {
+  private async trip(limit: number, settle: boolean): Promise<void> {
     const { queue, wakes } = this;
     const { instanceId } = this.tools.lease;
     const { suspensionKeys } = this.options;
-    this.appetite.measure();
+    const { names } = this.tools.handlers;
+    if (settle) this.settling = true;
+    if (limit > 0) {
+      this.reserving = true;
+      this.appetite.measure();
+    }
+    const after = limit > 0 ? this.position.next() : undefined;
+    const startedAt = performance.now();
     try {
-      const { names } = this.tools.handlers;
-      const jobs = await this.settler.exchange({ queue, instanceId, limit, names, suspensionKeys });
-      this.tripping = false;
+      const exchange = { queue, instanceId, limit, names, suspensionKeys, after };
+      const { jobs, place } = await this.settler.exchange(exchange, settle);
       this.backoffMs = 0;
-      if (limit > 0) this.hungry = jobs.length >= limit || this.wakes > wakes;
+      if (settle) this.settling = false;
+      if (limit > 0) {
+        this.reserving = false;
+        this.position.reached(place, jobs.length >= limit, after === undefined, performance.now() - startedAt);
+        // Behind a place there may be nothing while there is something before it.
+        this.hungry = jobs.length >= limit || this.wakes > wakes || after !== undefined;
+      }
       this.receive(jobs, instanceId);
     } catch (error) {
-      this.tripping = false;
+      if (limit > 0) this.reserving = false;
+      if (settle) this.settling = false;
       this.backOff(error);
     }
   }
 
-  private receive(jobs: ReservedJob[], instanceId: string): void {
+  private receive(jobs: readonly ReservedJob[], instanceId: string): void {
     const { lease } = this.tools;
     // Jobs of a lease that was lost meanwhile are rescued like those of the dead.
     if (jobs.length > 0 && lease.instanceId === instanceId && lease.trusted) {
-      if (this.buffer.length === 0) this.bufferedAt = performance.now();
-      this.buffer.push(...jobs);
-      if (this.stopped) this.releaseBuffer();
+      if (this.stopped) this.putBack(jobs);
+      else this.buffer.push(jobs);
     }
     // The next batch travels while this one runs.
     this.turn();
@@ -176,23 +204,18 @@ export class QueueRunner {
 
   private slotFreed(): void {
     this.appetite.jobFinished();
-    if (this.buffer.length > 0) this.startBuffered();
+    if (this.buffer.size > 0) this.startBuffered();
     this.planTurn();
   }
 
   private startBuffered(): void {
     if (this.starting) return;
     this.starting = true;
-    let started = 0;
-    while (started < this.buffer.length && this.runs.size < this.options.concurrency) {
-      this.runs.start(this.buffer[started++] as ReservedJob);
-    }
+    this.buffer.drainWhile(
+      () => this.runs.size < this.options.concurrency,
+      (job) => this.runs.start(job),
+    );
     this.starting = false;
-    if (started > 0) {
-      this.buffer.splice(0, started);
-      this.bufferedAt = performance.now();
-    }
-    if (this.buffer.length > 0) this.watchBuffer();
   }
 
   /** What ends in the same turn of the event loop is settled together. */
@@ -205,31 +228,19 @@ export class QueueRunner {
     });
   }
 
-  private watchBuffer(): void {
-    this.bufferTimer ??= setTimeout(() => {
-      this.bufferTimer = undefined;
-      if (this.buffer.length === 0) return;
-      if (performance.now() - this.bufferedAt >= MAX_BUFFERED_MS * 0.9) this.releaseBuffer();
-      else this.watchBuffer();
-    }, MAX_BUFFERED_MS);
-  }
-
-  private releaseBuffer(): void {
-    for (const job of this.buffer.splice(0)) this.settler.add(giveBack(job));
+  private putBack(jobs: readonly ReservedJob[]): void {
+    for (const job of jobs) this.settler.add(giveBack(job));
   }
 
   private backOff(error: unknown): void {
+    this.tools.log.debug(`Queue '${this.queue}' could not reach its tables, trying again`, { error: String(error) });
     this.backingOff = true;
     this.backoffMs = Math.min(Math.max(50, this.backoffMs * 2), MAX_BACKOFF_MS);
-    this.tools.log.debug(`Queue '${this.queue}' could not reach its tables, trying again`, { error: String(error) });
-    const retry = setTimeout(
-      () => {
-        this.backingOff = false;
-        this.wake();
-      },
-      this.backoffMs * (0.5 + Math.random() / 2),
-    );
-    retry.unref();
+    const again = (): void => {
+      this.backingOff = false;
+      this.wake();
+    };
+    setTimeout(again, this.backoffMs * (0.5 + Math.random() / 2)).unref();
   }
 
   private reportLost(id: string): void {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { finish, type Finish, type Requeue, type Settlement } from '../core/settlement.js';
-import type { Exchange, KeptFinish, ReservationStore, ReservedJob } from '../interfaces/ports/index.js';
+import type { Exchange, Exchanged, KeptFinish, ReservationStore } from '../interfaces/ports/index.js';
 
 export interface SettlerCallbacks {
   readonly onSettled: (id: string) => void;
@@ -38,9 +38,9 @@ export class Settler {
     private readonly callbacks: SettlerCallbacks,
   ) {}
 
-  /** Finishes wait for the next exchange. */
-  get pending(): boolean {
-    return this.finishes.length > 0;
+  /** Finishes that wait for the next exchange. */
+  get pending(): number {
+    return this.finishes.length;
   }
 
   get empty(): boolean {
@@ -71,13 +71,16 @@ export class Settler {
     this.uncertain.clear();
   }
 
-  /** One round trip: settles what has finished and reserves. Rejects when the database did not answer. */
-  async exchange(request: Omit<Exchange, 'finishes'>): Promise<ReservedJob[]> {
-    const finishes = this.finishes.splice(0, MAX_FINISHES);
+  /**
+   * One round trip: settles what has finished, unless another trip does, and reserves. Rejects when
+   * the database did not answer.
+   */
+  async exchange(request: Omit<Exchange, 'finishes'>, settle: boolean): Promise<Exchanged> {
+    const finishes = settle ? this.finishes.splice(0, MAX_FINISHES) : [];
     try {
-      const { jobs, lost } = await this.store.exchange({ ...request, finishes });
-      if (finishes.length > 0) this.close(finishes, lost);
-      return jobs;
+      const exchanged = await this.store.exchange({ ...request, finishes });
+      if (finishes.length > 0) this.close(finishes, exchanged.lost);
+      return exchanged;
     } catch (error) {
       this.keep(finishes, (kept) => this.finishes.unshift(...kept));
       throw error;

@@ -13,6 +13,7 @@ export interface SweeperOptions {
 /** A commit that sent no notification of its own relied on one that was under way: look again after these times. */
 const LATER_LOOKS_MS = [10, 100];
 const MIN_SURVEY_GAP_MS = 20;
+const SECOND_RECONCILE_MS = 200;
 /** Jobs due later than a minute notify nobody, so the due times are looked at this often at least. */
 const MAX_SURVEY_GAP_MS = 30_000;
 
@@ -32,6 +33,8 @@ export class Sweeper {
   private sweepTimer: NodeJS.Timeout | undefined;
   private sweeping = false;
   private reconciling = false;
+  /** Jobs held by this process that nothing here knew of at the last look, with their reservation. */
+  private suspects: ReadonlySet<string> = new Set();
   private workCameInAt = -Infinity;
   private stopped = false;
 
@@ -92,18 +95,26 @@ export class Sweeper {
     this.planSweep();
   }
 
-  /** Aborts jobs that run here and whose cancellation was requested, and puts back what nobody runs. */
+  /**
+   * Aborts jobs that run here and whose cancellation was requested, and puts back what nothing here
+   * knows of: the answer to its reserve was lost. A job that ends just now looks the same, so it
+   * must be unknown twice.
+   */
   async reconcile(): Promise<void> {
     if (!this.lease.trusted) return;
     const { instanceId } = this.lease;
-    const busy = new Set([...this.runners.values()].filter((r) => r.reserving).map((r) => r.queue));
+    const unknown = new Set<string>();
     for (const holding of await this.store.holdings(instanceId)) {
       const runner = this.runners.get(holding.queue);
       if (!runner || this.lease.instanceId !== instanceId) continue;
       if (holding.cancelRequested) runner.abort(holding.id, new JobCancelledError(`Job ${holding.id} was cancelled`));
-      // A reserve whose answer was lost: the database gave the job to this process, which never knew.
-      if (!runner.holds(holding.id) && !runner.reserving && !busy.has(holding.queue)) runner.release(holding);
+      if (runner.holds(holding.id) || runner.expecting) continue;
+      const key = `${holding.id} ${holding.reservation}`;
+      if (this.suspects.has(key)) runner.release(holding);
+      else unknown.add(key);
     }
+    this.suspects = unknown;
+    if (unknown.size > 0) setTimeout(() => this.reconcileSoon(), SECOND_RECONCILE_MS).unref();
   }
 
   /** As `reconcile`, for a signal that one of the jobs here has something. Signals that come together share one look. */

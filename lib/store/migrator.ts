@@ -16,12 +16,7 @@ export async function prepareSchema(database: Database, schema: string, mode: 'r
   if (mode === 'none') return;
   await database.withClient(async (query) => {
     const version = await appliedVersion(query, schema);
-    if (version > LATEST_VERSION) {
-      throw new SchemaTooNewError(
-        `Schema '${schema}' is at version ${version}, but this release of nestjs-notify-queue knows ${LATEST_VERSION}. ` +
-          'Update the package, or take the newer migrations back.',
-      );
-    }
+    refuseNewer(version, schema);
     if (version === LATEST_VERSION) return;
     if (mode === 'run') return void (await applyMigrations(query, schema));
     throw new MigrationsPendingError(
@@ -35,8 +30,17 @@ export async function prepareSchema(database: Database, schema: string, mode: 'r
   });
 }
 
-/** For a command to be copied into a shell. */
-function schemaArgument(schema: string): string {
+/** @throws SchemaTooNewError */
+export function refuseNewer(version: number, schema: string): void {
+  if (version <= LATEST_VERSION) return;
+  throw new SchemaTooNewError(
+    `Schema '${schema}' is at version ${version}, but this release of nestjs-notify-queue knows ${LATEST_VERSION}. ` +
+      'Update the package, or take the newer migrations back.',
+  );
+}
+
+/** `--schema` of a command to be copied into a shell, when it is needed. */
+export function schemaArgument(schema: string): string {
   if (schema === DEFAULT_SCHEMA) return '';
   return ` --schema ${/^[\w-]+$/.test(schema) ? schema : `'${schema.replaceAll("'", `'\\''`)}'`}`;
 }

@@ -4,7 +4,9 @@ import type {
   Exchange,
   Exchanged,
   NewJob,
+  Place,
   Refused,
+  Reserver,
   ReservationStore,
   ReservedJob,
 } from '../interfaces/ports/index.js';
@@ -27,8 +29,21 @@ export class PgReservationStore implements EnqueueStore, ReservationStore {
     else await this.database.run(statement, params, 'storing jobs');
   }
 
+  async insertReserved(jobs: readonly NewJob[], reserver: Reserver): Promise<ReservedJob[]> {
+    const params = [toRecordset(jobs), reserver.instanceId, reserver.suspensionKeys];
+    const rows = await this.database.run(this.statements.insertReserved, params, 'storing jobs');
+    const reserved = new Map(rows.filter((row) => row['state'] === 'reserved').map((row) => [row['id'], row]));
+    return jobs.flatMap((job) => {
+      const row = reserved.get(job.id);
+      if (!row) return [];
+      const { id, queue, name, payload, options } = job;
+      const times = { enqueuedAt: text(row['enqueued_at']), reservedAt: text(row['reserved_at']) };
+      return [{ id, queue, name, payload, options, ...times, attempt: 1, reservation: 1, failureState: null }];
+    });
+  }
+
   async exchange(exchange: Exchange): Promise<Exchanged> {
-    const { finishes } = exchange;
+    const { finishes, after } = exchange;
     const rows = await this.database.run(
       this.statements.exchange,
       [
@@ -44,12 +59,20 @@ export class PgReservationStore implements EnqueueStore, ReservationStore {
         finishes.map((finish) => finish.failure && JSON.stringify(finish.failure)),
         finishes.map((finish) => finish.keepMs),
         finishes.map((finish) => finish.progress),
+        after?.priority ?? -32_768,
+        after?.runAt ?? '-infinity',
+        after?.id ?? '00000000-0000-0000-0000-000000000000',
       ],
       `reserving jobs of queue '${exchange.queue}'`,
     );
     const jobs: ReservedJob[] = [];
     for (const row of rows) if (row['id'] !== null) jobs.push(toReservedJob(row, exchange.queue));
-    return { jobs, lost: rows[0]?.['lost'] ? text(rows[0]['lost']).split(',') : [] };
+    const [first] = rows;
+    return {
+      jobs,
+      place: jobs.length > 0 && first ? toPlace(first) : undefined,
+      lost: first?.['lost'] ? text(first['lost']).split(',') : [],
+    };
   }
 
   async requeue(requeues: readonly Requeue[]): Promise<Refused[]> {
@@ -95,6 +118,10 @@ function toRecordset(jobs: readonly NewJob[]): string {
     );
   });
   return `[${rows.join(',')}]`;
+}
+
+function toPlace(row: Row): Place {
+  return { priority: Number(row['priority']), runAt: text(row['run_at']), id: text(row['place_id']) };
 }
 
 function toReservedJob(row: Row, queue: string): ReservedJob {

@@ -17,15 +17,6 @@ export interface NewJob {
   readonly options: string | null;
 }
 
-/** Stores new jobs. */
-export interface EnqueueStore {
-  /**
-   * In one statement. With `manager`, in its transaction. Rows whose id exists are passed over; with
-   * `once` also those that have finished and stand in the history.
-   */
-  insert(jobs: readonly NewJob[], manager?: EntityManager, once?: boolean): Promise<void>;
-}
-
 /** A job as a worker is handed it. Texts are parsed by whoever needs them. */
 export interface ReservedJob {
   readonly id: string;
@@ -40,11 +31,35 @@ export interface ReservedJob {
   readonly options: string | null;
 }
 
+/** Who takes new jobs at once. */
+export interface Reserver {
+  readonly instanceId: string;
+  readonly suspensionKeys: readonly string[];
+}
+
+/** Stores new jobs. */
+export interface EnqueueStore {
+  /**
+   * In one statement. With `manager`, in its transaction. Rows whose id exists are passed over; with
+   * `once` also those that have finished and stand in the history.
+   */
+  insert(jobs: readonly NewJob[], manager?: EntityManager, once?: boolean): Promise<void>;
+  /** Stores jobs of one queue as reserved by this process; resolves to those that are. */
+  insertReserved(jobs: readonly NewJob[], reserver: Reserver): Promise<ReservedJob[]>;
+}
+
 /** A finish as it is stored: `keepMs` is how long the history keeps the job, Infinity for ever, null not at all. */
 export interface KeptFinish extends Finish {
   readonly keepMs: number | null;
   /** JSON text of progress that was not stored yet, or null. */
   readonly progress: string | null;
+}
+
+/** Where a reserve starts in the order of a queue; texts as the database wrote them. */
+export interface Place {
+  readonly priority: number;
+  readonly runAt: string;
+  readonly id: string;
 }
 
 export interface Exchange {
@@ -57,10 +72,14 @@ export interface Exchange {
   readonly names: readonly string[];
   /** Config keys of which any with value `true` forbids reserving. */
   readonly suspensionKeys: readonly string[];
+  /** Reserve jobs behind this place only; undefined from the beginning. */
+  readonly after: Place | undefined;
 }
 
 export interface Exchanged {
   readonly jobs: ReservedJob[];
+  /** The place of the last job reserved; undefined when there was none. */
+  readonly place: Place | undefined;
   /** Finishes that changed nothing, because the reservation was no longer held. */
   readonly lost: readonly string[];
 }

@@ -6,14 +6,16 @@ import { HISTORY_FROM_JOB } from './history-columns.js';
  *
  * $1 queue, $2 limit, $3 instance, $4 names with a handler, $5 suspension keys;
  * finishes as arrays: $6 ids, $7 reservations, $8 states, $9 results, $10 failures, $11 milliseconds to keep,
- * $12 progress values that were not stored yet.
+ * $12 progress values that were not stored yet;
+ * $13 to $15 the place to start at: priority, due time and id of the last job that was reserved.
  *
  * Indexes: jobs_pkey for the finishes, jobs_available_idx for the reserve (no sort, no skipping over
  * jobs that cannot be taken). Concurrency: a finish deletes only the row whose reservation it holds;
  * the reserve skips locked rows and never waits for one; it goes by ctid, as an array, because that is
  * the one join that no plan turns into a scan of the table. The reserve is made to depend on
- * the delete, so that the delete always comes first: in free order 32 connections deadlocked. A
- * suspended queue, or a process whose lease was taken away, reserves nothing.
+ * the delete, so that the delete always comes first: in free order 32 connections deadlocked.
+ * Starting at a place spares the scan of the dead entries before it, which a long transaction
+ * elsewhere keeps alive; the caller must start from the beginning now and then. A suspended queue, or a process whose lease was taken away, reserves nothing.
  */
 export const exchange = ({ schema, channels }: StatementNames): Statement => ({
   name: 'nq_exchange',
@@ -32,8 +34,9 @@ WITH finish AS MATERIALIZED (
   FROM gone g JOIN finish f USING (id, reservation)
   WHERE f.keep_ms IS NOT NULL OR g.watched
 ), picked AS MATERIALIZED (
-  SELECT ctid FROM ${schema}.jobs
+  SELECT ctid, priority, run_at, id FROM ${schema}.jobs
   WHERE queue = $1 AND state = 'available' AND name = ANY ($4::text[])
+    AND (priority, run_at, id) > ($13::smallint, $14::timestamptz, $15::uuid)
     AND (SELECT count(*) FROM gone) >= 0
     AND EXISTS (SELECT FROM ${schema}.job_instances i WHERE i.id = $3::uuid)
     AND NOT EXISTS (SELECT FROM ${schema}.job_configs c WHERE c.key = ANY ($5::text[]) AND c.value = 'true')
@@ -47,12 +50,13 @@ WITH finish AS MATERIALIZED (
   RETURNING j.id, j.name, j.payload, j.attempt, j.reservation, j.enqueued_at, j.reserved_at, j.failure_state,
     j.options, j.priority, j.run_at
 )
-SELECT settled.lost, t.id, t.name, t.payload, t.attempt, t.reservation, t.enqueued_at, t.reserved_at,
-  t.failure_state, t.options
+SELECT settled.lost, place.priority, place.run_at, place.id AS place_id,
+  t.id, t.name, t.payload, t.attempt, t.reservation, t.enqueued_at, t.reserved_at, t.failure_state, t.options
 FROM (
   SELECT (SELECT string_agg(f.id::text, ',') FROM finish f WHERE NOT EXISTS (SELECT FROM gone g WHERE g.id = f.id)) AS lost,
     (SELECT count(pg_notify(${channels.signals}, g.id::text)) FROM gone g WHERE g.watched) AS told
 ) settled
+LEFT JOIN (SELECT priority, run_at, id FROM picked ORDER BY priority DESC, run_at DESC, id DESC LIMIT 1) place ON true
 LEFT JOIN taken t ON true
 ORDER BY t.priority, t.run_at, t.id`,
 });

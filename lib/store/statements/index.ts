@@ -3,6 +3,7 @@ import { createConfig, deleteConfig, readConfigs, setConfig, updateConfig } from
 import { exchange } from './exchange.js';
 import { expireHistory, prepareHistory } from './history.js';
 import { insertJobs, insertJobsOnce } from './insert-jobs.js';
+import { insertReserved } from './insert-reserved.js';
 import { register, renew, unregister } from './lease.js';
 import { holdings, progress } from './progress.js';
 import { countJobs, findJobs, getJob, listInstances } from './read-jobs.js';
@@ -27,6 +28,7 @@ export function createStatements(schema: string) {
     holdings: holdings(names),
     insertJobs: insertJobs(names),
     insertJobsOnce: insertJobsOnce(names),
+    insertReserved: insertReserved(names),
     listInstances: listInstances(names),
     moveJob: moveJob(names),
     prepareHistory: prepareHistory(names),

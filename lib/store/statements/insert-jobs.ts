@@ -10,7 +10,7 @@ export const insertJobs = ({ schema }: StatementNames): Statement => ({
   name: 'nq_insert_jobs',
   text: `
 INSERT INTO ${schema}.jobs (id, queue, name, payload, priority, options, notify, run_at, state)
-SELECT id, queue, name, payload, priority, options, notify, COALESCE(due, statement_timestamp()),
+SELECT id, queue, name, COALESCE(payload, 'null'), priority, options, notify, COALESCE(due, statement_timestamp()),
   CASE WHEN due > statement_timestamp() THEN 'scheduled' ELSE 'available' END
 FROM (
   SELECT id, queue, name, payload, COALESCE(priority, 0) AS priority, options, COALESCE(notify, 0) = 1 AS notify,

@@ -1,0 +1,25 @@
+import type { Finish } from '../core/settlement.js';
+import type { ReservationStore } from '../interfaces/ports/index.js';
+import type { RunTools } from './job-runs.js';
+import type { LeaseKeeper } from './lease-keeper.js';
+import type { ProgressWriter } from './progress-writer.js';
+
+export interface QueueRunnerOptions {
+  readonly queue: string;
+  /** Jobs that run at once. */
+  readonly concurrency: number;
+  /** Milliseconds that a finished job is kept; Infinity for ever, null for not at all. */
+  readonly keepMs: (state: Finish['state']) => number | null;
+  /** Config keys that suspend this queue. */
+  readonly suspensionKeys: readonly string[];
+}
+
+/** What all runners of a process share. */
+export interface RunnerTools extends RunTools {
+  readonly store: ReservationStore;
+  readonly lease: LeaseKeeper;
+  readonly progress: ProgressWriter;
+  readonly isSuspended: (queue: string) => boolean;
+  /** A job of this process will be due in so many milliseconds. */
+  readonly onDueIn: (delayMs: number) => void;
+}

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import type { Job } from '../../../lib/index.js';
+import { useApps } from '../../support/apps.js';
+import { useTestDatabase } from '../../support/database.js';
+import { handle } from '../../support/handlers.js';
+import { deferred, until } from '../../support/wait.js';
+
+/** Each shortcut of the hot path beside the promise that it could break. */
+describe('reserving', () => {
+  const database = useTestDatabase();
+  const start = useApps(database, { sweepInterval: '500ms' });
+
+  it('finds a more urgent job that comes in before the place where the last reserve ended', async () => {
+    const order: string[] = [];
+    const work = handle({ step: (job: Job<{ n: string }>) => void order.push(job.payload.n) });
+    const { queue } = await start({ providers: [work], queue: { queues: { default: { concurrency: 1 } } } });
+    const many = Array.from({ length: 20_000 }, () => ({ n: 'backlog' }));
+    await queue.suspend();
+    for (let i = 0; i < many.length; i += 5_000) await queue.enqueueMany('step', many.slice(i, i + 5_000));
+    await queue.resume();
+    await until(() => order.length > 3_000);
+    await queue.enqueue('step', { n: 'urgent' }, { priority: -1 });
+    await until(() => order.length === many.length + 1);
+    expect(order.indexOf('urgent')).toBeLessThan(many.length);
+  });
+
+  it('finds jobs that committed late, with ids and times before those already done', async () => {
+    const seen = new Set<unknown>();
+    const work = handle({ late: (job: Job<{ n: number }>) => void seen.add(job.payload.n) });
+    const { queue, dataSource } = await start({ providers: [work], queue: { sweepInterval: '10m' } });
+    const committed = deferred<void>();
+    const open = dataSource.transaction(async (manager) => {
+      await queue.enqueue('late', { n: -1 }, { manager });
+      await committed.promise;
+    });
+    await queue.enqueueMany('late', Array.from({ length: 3_000 }, (_, n) => ({ n })));
+    await until(() => seen.size === 3_000);
+    committed.resolve();
+    await open;
+    await until(() => seen.has(-1), { timeout: 2_000 });
+  });
+
+  it('does not keep jobs waiting behind a slow one while another process is idle', async () => {
+    const startedAt = new Map<unknown, number>();
+    const slow = deferred<void>();
+    const work = handle({
+      mixed: async (job: Job<{ n: number }>) => {
+        startedAt.set(job.payload.n, performance.now());
+        if (job.payload.n === 2_000) await slow.promise;
+      },
+    });
+    const options = { providers: [work], queue: { queues: { default: { concurrency: 1 } }, sweepInterval: '10m' as const } };
+    const first = await start(options);
+    await first.queue.suspend();
+    await first.queue.enqueueMany('mixed', Array.from({ length: 2_200 }, (_, n) => ({ n })));
+    await first.queue.resume();
+    await until(() => startedAt.has(2_000));
+    await start(options);
+    await until(() => startedAt.size === 2_200, { timeout: 3_000 });
+    slow.resolve();
+    expect(Math.max(...startedAt.values()) - (startedAt.get(2_000) as number)).toBeLessThan(2_500);
+  });
+
+  it('starts no job of a suspended queue by handing it over', async () => {
+    const ran: string[] = [];
+    const { queue } = await start({ providers: [handle({ direct: (job: Job) => void ran.push(job.id) })] });
+    const first = await queue.enqueue('direct', null);
+    await queue.result(first.id);
+    // Behind the back of this process: its own copy of the configuration does not know yet.
+    await database.query(`ALTER TABLE notify_queue.job_configs DISABLE TRIGGER job_configs_changed`);
+    await database.query(`UPDATE notify_queue.job_configs SET value = 'true' WHERE key = 'suspended'`);
+    const { id } = await queue.enqueue('direct', null);
+    expect((await queue.get(id))?.state).toBe('available');
+    await database.query(`ALTER TABLE notify_queue.job_configs ENABLE TRIGGER job_configs_changed`);
+    await queue.resume();
+    await queue.result(id);
+    expect(ran).toEqual([first.id, id]);
+  });
+
+  it('takes back a job that the database gave to a process which never heard of it', async () => {
+    const { queue } = await start({ providers: [handle({ unheard: () => 'done' })] });
+    const [instance] = await database.query(`SELECT id FROM notify_queue.job_instances`);
+    const [row] = await database.query(
+      `INSERT INTO notify_queue.jobs (name, state, reserved_by, reserved_at, reservation, attempt, notify)
+       VALUES ('unheard', 'reserved', $1, now(), 1, 1, false) RETURNING id`,
+      [instance.id],
+    );
+    expect(await queue.result(row.id, { timeout: '5s' })).toBe('done');
+    expect(await queue.get(row.id)).toMatchObject({ attempt: 1, crashes: 0 });
+  });
+});
