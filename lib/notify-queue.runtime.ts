@@ -26,6 +26,8 @@ export class NotifyQueueRuntime {
   readonly signals = new SignalHub();
   private readonly listener: Listener | undefined;
   private readonly lastGood = new Map<string, boolean>();
+  /** The last values of suspension rows, so that a bad one is reported once. */
+  private readonly reported = new Map<string, string>();
   private engine: Engine | undefined;
   private pollTimer: NodeJS.Timeout | undefined;
 
@@ -118,7 +120,8 @@ export class NotifyQueueRuntime {
       const value = snapshot.get(key);
       if (value === undefined || value === 'false') this.lastGood.set(key, false);
       else if (value === 'true') this.lastGood.set(key, true);
-      else this.log.error(badSuspension(key, value), { key, value });
+      else if (this.reported.get(key) !== value) this.log.error(badSuspension(key, value), { key, value });
+      if (value !== undefined) this.reported.set(key, value);
     }
     const changed = [...this.lastGood].some(([key, suspended]) => before.get(key) !== suspended);
     if (changed) this.engine?.wakeAll();

@@ -1,6 +1,9 @@
 import type { MigrationScript, Names } from './migration-script.js';
 
-/** Tables, indexes, triggers and functions of the first version. */
+/**
+ * Tables, indexes, triggers and functions of the first version. Functions are replaced if they exist:
+ * TypeORM's `dropSchema` leaves them, and everything else goes with the tables.
+ */
 export const initial: MigrationScript = {
   version: 1,
   name: 'NotifyQueueInitial1764000000000',
@@ -8,7 +11,6 @@ export const initial: MigrationScript = {
   down: ({ schema }) => `
 DROP VIEW ${schema}.all_jobs;
 DROP TABLE ${schema}.jobs, ${schema}.job_history, ${schema}.job_configs, ${schema}.job_instances;
-DROP SEQUENCE ${schema}.job_configs_revision;
 DROP FUNCTION ${schema}.enqueue(text, jsonb, text, timestamptz, smallint), ${schema}.wake_queue(text),
   ${schema}.jobs_inserted(), ${schema}.job_configs_revise(), ${schema}.job_configs_changed(),
   ${schema}.history_prepare(interval[]), ${schema}.history_expire();
@@ -25,7 +27,7 @@ CREATE TABLE ${schema}.jobs (
   enqueued_at timestamptz NOT NULL DEFAULT statement_timestamp(),
   reserved_at timestamptz,
   retry_at timestamptz,
-  reservation integer NOT NULL DEFAULT 0,
+  reservation bigint NOT NULL DEFAULT 0,
   attempt integer NOT NULL DEFAULT 0,
   crashes smallint NOT NULL DEFAULT 0,
   priority smallint NOT NULL DEFAULT 0,
@@ -62,7 +64,7 @@ CREATE TABLE ${schema}.job_history (
   reserved_at timestamptz,
   finished_at timestamptz NOT NULL,
   keep_until timestamptz NOT NULL,
-  reservation integer NOT NULL,
+  reservation bigint NOT NULL,
   attempt integer NOT NULL,
   crashes smallint NOT NULL,
   priority smallint NOT NULL,
@@ -92,7 +94,7 @@ CREATE VIEW ${schema}.all_jobs AS
     reserved_by, reserved_at, enqueued_at, finished_at, progress, result, failure
   FROM ${schema}.job_history;
 
-CREATE FUNCTION ${schema}.history_prepare(retentions interval[]) RETURNS void
+CREATE OR REPLACE FUNCTION ${schema}.history_prepare(retentions interval[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
   day date;
@@ -117,7 +119,7 @@ BEGIN
   END LOOP;
 END $$;
 
-CREATE FUNCTION ${schema}.history_expire() RETURNS integer
+CREATE OR REPLACE FUNCTION ${schema}.history_expire() RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
   partition text;
@@ -157,8 +159,9 @@ CREATE TABLE ${schema}.job_configs (
   CONSTRAINT job_configs_key_check CHECK (octet_length(key) BETWEEN 1 AND 200),
   CONSTRAINT job_configs_value_check CHECK (value ~ '[^[:space:]]')
 );
+ALTER SEQUENCE ${schema}.job_configs_revision OWNED BY ${schema}.job_configs.revision;
 
-CREATE FUNCTION ${schema}.job_configs_revise() RETURNS trigger
+CREATE OR REPLACE FUNCTION ${schema}.job_configs_revise() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   NEW.revision := nextval(format('%I.job_configs_revision', ${schemaLiteral})::regclass);
@@ -168,7 +171,7 @@ END $$;
 CREATE TRIGGER job_configs_revise BEFORE INSERT OR UPDATE ON ${schema}.job_configs
   FOR EACH ROW EXECUTE FUNCTION ${schema}.job_configs_revise();
 
-CREATE FUNCTION ${schema}.job_configs_changed() RETURNS trigger
+CREATE OR REPLACE FUNCTION ${schema}.job_configs_changed() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF TG_OP = 'TRUNCATE' THEN
@@ -210,7 +213,7 @@ CREATE TABLE ${schema}.job_instances (
  * lock. The others rely on it, and the woken worker looks again a little later for what they commit.
  */
 const wakeUps = ({ schema, schemaLiteral, channels }: Names): string => `
-CREATE FUNCTION ${schema}.wake_queue(queue text) RETURNS void
+CREATE OR REPLACE FUNCTION ${schema}.wake_queue(queue text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF pg_try_advisory_xact_lock(hashtextextended('notify-queue ' || ${schemaLiteral} || ' ' || queue, 0)) THEN
@@ -218,7 +221,7 @@ BEGIN
   END IF;
 END $$;
 
-CREATE FUNCTION ${schema}.jobs_inserted() RETURNS trigger
+CREATE OR REPLACE FUNCTION ${schema}.jobs_inserted() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   -- Workers look for due times at least every minute, so what is due later tells nobody.
@@ -232,7 +235,7 @@ END $$;
 CREATE CONSTRAINT TRIGGER jobs_inserted AFTER INSERT ON ${schema}.jobs
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.notify) EXECUTE FUNCTION ${schema}.jobs_inserted();
 
-CREATE FUNCTION ${schema}.enqueue(
+CREATE OR REPLACE FUNCTION ${schema}.enqueue(
   name text, payload jsonb DEFAULT 'null', queue text DEFAULT 'default',
   run_at timestamptz DEFAULT NULL, priority smallint DEFAULT 0::smallint
 ) RETURNS uuid LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$

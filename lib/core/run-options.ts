@@ -46,5 +46,6 @@ export function encodeRunSettings(settings: RunSettings): string | null {
 
 /** What `encodeRunSettings` wrote. */
 export function decodeRunSettings(text: string | null): RunSettings {
-  return text === null ? {} : (JSON.parse(text) as RunSettings);
+  const settings: unknown = text === null ? {} : JSON.parse(text);
+  return typeof settings === 'object' && settings !== null ? settings : {};
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { Backoff } from '../core/backoff.js';
 import type { Channels } from '../core/schema-name.js';
 import { quoteIdentifier } from '../core/schema-name.js';
 import type { Log } from '../interfaces/ports/index.js';
@@ -26,8 +27,6 @@ export interface ListenerOptions {
   readonly heartbeatTimeoutMs: number;
 }
 
-const FIRST_BACKOFF_MS = 50;
-const MAX_BACKOFF_MS = 1_000;
 /** Behind a pooler LISTEN never works; there is no point in trying all the time. */
 const UNFIT_BACKOFF_MS = 60_000;
 
@@ -66,12 +65,11 @@ export class Listener {
   }
 
   private async run(): Promise<void> {
-    let backoffMs = FIRST_BACKOFF_MS;
+    const backoff = new Backoff();
     while (!this.stopping.signal.aborted) {
-      const unfit = await this.listenUntilLost(() => (backoffMs = FIRST_BACKOFF_MS));
+      const unfit = await this.listenUntilLost(() => backoff.reset());
       if (this.stopping.signal.aborted) return;
-      const waitMs = unfit ? UNFIT_BACKOFF_MS : backoffMs * (0.5 + Math.random() / 2);
-      backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
+      const waitMs = unfit ? UNFIT_BACKOFF_MS : backoff.next();
       await sleep(waitMs, undefined, { signal: this.stopping.signal, ref: false }).catch(() => undefined);
     }
   }

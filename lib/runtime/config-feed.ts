@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReplaySubject, Subject, type Observable } from 'rxjs';
+import { Backoff } from '../core/backoff.js';
 import type { ConfigChange, JobConfig } from '../interfaces/job-config.interface.js';
 import type { ConfigStore, Log } from '../interfaces/ports/index.js';
 import { GuardedObservable } from './guarded-observable.js';
@@ -61,7 +62,8 @@ export class ConfigFeed {
   }
 
   private async read(): Promise<void> {
-    for (let backoffMs = 50; this.isDirty() && !this.stopped; ) {
+    const backoff = new Backoff();
+    while (this.isDirty() && !this.stopped) {
       const keys = this.dirtyAll || !this.loaded ? undefined : [...this.dirty];
       this.dirty.clear();
       this.dirtyAll = false;
@@ -72,8 +74,7 @@ export class ConfigFeed {
         else this.dirtyAll = true;
         if (!this.loaded) throw error;
         this.log.debug('The configuration could not be read, trying again', { error: String(error) });
-        await sleep(backoffMs * (0.5 + Math.random() / 2), undefined, { ref: false });
-        backoffMs = Math.min(backoffMs * 2, 1_000);
+        await sleep(backoff.next(), undefined, { ref: false });
       }
     }
   }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Backoff } from '../core/backoff.js';
 import type { InstanceInfo, LeaseStore, Log } from '../interfaces/ports/index.js';
 
 export interface LeaseCallbacks {
@@ -94,13 +95,14 @@ export class LeaseKeeper {
     this.callbacks.onLost();
     const formerId = this.instance.id;
     this.instance = { ...this.instance, id: this.newId() };
-    for (let backoffMs = 50; !this.stopped; backoffMs = Math.min(backoffMs * 2, 1_000)) {
+    const backoff = new Backoff();
+    while (!this.stopped) {
       try {
         await this.register(formerId);
         this.schedule(this.leaseMs / 3);
         return this.callbacks.onRegained();
       } catch {
-        await sleep(backoffMs * (0.5 + Math.random() / 2), undefined, { ref: false });
+        await sleep(backoff.next(), undefined, { ref: false });
       }
     }
   }

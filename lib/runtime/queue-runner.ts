@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Backoff } from '../core/backoff.js';
 import { giveBack, type Held } from '../core/settlement.js';
 import { LostReservationError, ShutdownError } from '../errors/job.errors.js';
 import type { NewJob, ReservedJob } from '../interfaces/ports/index.js';
@@ -12,7 +13,6 @@ import { Settler } from './settler.js';
 
 /** From so many finished jobs on, settling and reserving are worth a trip each. */
 const SIDE_BY_SIDE = 100;
-const MAX_BACKOFF_MS = 1_000;
 /** At shutdown, handlers have this long to react to their signal. */
 const ABORTED_MS = 250;
 /** At shutdown, what cannot be settled within this time is left to be rescued. */
@@ -39,7 +39,7 @@ export class QueueRunner {
   /** A settlement is under way. */
   private settling = false;
   private turnPlanned = false;
-  private backoffMs = 0;
+  private readonly backoff = new Backoff();
   private backingOff = false;
   private starting = false;
   private stopped = false;
@@ -160,10 +160,8 @@ export class QueueRunner {
   }
 
   private async trip(limit: number, settle: boolean): Promise<void> {
-    const { queue, wakes } = this;
-    const { instanceId } = this.tools.lease;
-    const { suspensionKeys } = this.options;
-    const { names } = this.tools.handlers;
+    const { queue, wakes, tools } = this;
+    const { instanceId } = tools.lease;
     if (settle) this.settling = true;
     if (limit > 0) {
       this.reserving = true;
@@ -172,9 +170,9 @@ export class QueueRunner {
     const after = limit > 0 ? this.position.next() : undefined;
     const startedAt = performance.now();
     try {
-      const exchange = { queue, instanceId, limit, names, suspensionKeys, after };
-      const { jobs, place } = await this.settler.exchange(exchange, settle);
-      this.backoffMs = 0;
+      const scope = { queue, instanceId, names: tools.handlers.names, suspensionKeys: this.options.suspensionKeys };
+      const { jobs, place } = await this.settler.exchange({ ...scope, limit, after }, settle);
+      this.backoff.reset();
       if (settle) this.settling = false;
       if (limit > 0) {
         this.reserving = false;
@@ -211,11 +209,14 @@ export class QueueRunner {
   private startBuffered(): void {
     if (this.starting) return;
     this.starting = true;
-    this.buffer.drainWhile(
-      () => this.runs.size < this.options.concurrency,
-      (job) => this.runs.start(job),
-    );
-    this.starting = false;
+    try {
+      this.buffer.drainWhile(
+        () => this.runs.size < this.options.concurrency,
+        (job) => this.runs.start(job),
+      );
+    } finally {
+      this.starting = false;
+    }
   }
 
   /** What ends in the same turn of the event loop is settled together. */
@@ -235,12 +236,11 @@ export class QueueRunner {
   private backOff(error: unknown): void {
     this.tools.log.debug(`Queue '${this.queue}' could not reach its tables, trying again`, { error: String(error) });
     this.backingOff = true;
-    this.backoffMs = Math.min(Math.max(50, this.backoffMs * 2), MAX_BACKOFF_MS);
     const again = (): void => {
       this.backingOff = false;
       this.wake();
     };
-    setTimeout(again, this.backoffMs * (0.5 + Math.random() / 2)).unref();
+    setTimeout(again, this.backoff.next()).unref();
   }
 
   private reportLost(id: string): void {

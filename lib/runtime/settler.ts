@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Backoff } from '../core/backoff.js';
 import { finish, type Finish, type Requeue, type Settlement } from '../core/settlement.js';
 import type { Exchange, Exchanged, KeptFinish, ReservationStore } from '../interfaces/ports/index.js';
 
@@ -108,7 +109,7 @@ export class Settler {
   private async flushRequeues(): Promise<void> {
     if (this.flushing) return;
     this.flushing = true;
-    let backoffMs = 50;
+    const backoff = new Backoff();
     while (this.requeues.length > 0) {
       const batch = this.requeues.splice(0, MAX_FINISHES);
       try {
@@ -123,8 +124,7 @@ export class Settler {
         }
       } catch {
         this.keep(batch, (kept) => this.requeues.unshift(...kept));
-        await sleep(backoffMs * (0.5 + Math.random() / 2), undefined, { ref: false });
-        backoffMs = Math.min(backoffMs * 2, 1_000);
+        await sleep(backoff.next(), undefined, { ref: false });
       }
     }
     this.flushing = false;

@@ -32,6 +32,7 @@ export class Sweeper {
   private surveying = false;
   private sweepTimer: NodeJS.Timeout | undefined;
   private sweeping = false;
+  private sweepAgain = false;
   private reconciling = false;
   /** Jobs held by this process that nothing here knew of at the last look, with their reservation. */
   private suspects: ReadonlySet<string> = new Set();
@@ -81,7 +82,8 @@ export class Sweeper {
 
   /** Everything, now: at start, after the listener came back, at each interval. */
   async sweep(): Promise<void> {
-    if (this.stopped || this.sweeping) return;
+    if (this.stopped) return;
+    if (this.sweeping) return void (this.sweepAgain = true);
     this.sweeping = true;
     clearTimeout(this.sweepTimer);
     try {
@@ -92,7 +94,9 @@ export class Sweeper {
     }
     await this.survey();
     this.sweeping = false;
-    this.planSweep();
+    if (!this.sweepAgain) return this.planSweep();
+    this.sweepAgain = false;
+    await this.sweep();
   }
 
   /**

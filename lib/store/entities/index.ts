@@ -14,7 +14,8 @@ export interface JobEntity {
   retryAt: Date | null;
   attempt: number;
   crashes: number;
-  reservation: number;
+  /** A bigint, which the driver gives as text. */
+  reservation: string;
   reservedBy: string | null;
   reservedAt: Date | null;
   enqueuedAt: Date;
@@ -66,7 +67,7 @@ const SHARED = {
   runAt: instant('run_at'),
   attempt: { type: 'int' },
   crashes: { type: 'smallint' },
-  reservation: { type: 'int' },
+  reservation: { type: 'bigint' },
   reservedBy: { type: 'uuid', name: 'reserved_by', nullable: true },
   reservedAt: instant('reserved_at', true),
   enqueuedAt: instant('enqueued_at'),

@@ -21,7 +21,7 @@ export const exchange = ({ schema, channels }: StatementNames): Statement => ({
   name: 'nq_exchange',
   text: `
 WITH finish AS MATERIALIZED (
-  SELECT * FROM unnest($6::uuid[], $7::int[], $8::text[], $9::text[], $10::text[], $11::float8[],
+  SELECT * FROM unnest($6::uuid[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::float8[],
     $12::text[]) AS f (id, reservation, state, result, failure, keep_ms, last_progress)
 ), gone AS (
   DELETE FROM ${schema}.jobs j USING finish f
@@ -45,7 +45,7 @@ WITH finish AS MATERIALIZED (
 ), taken AS (
   UPDATE ${schema}.jobs j
   SET state = 'reserved', reserved_by = $3::uuid, reserved_at = statement_timestamp(),
-    reservation = j.reservation + 1, attempt = j.attempt + 1
+    reservation = j.reservation + 1, attempt = least(j.attempt, 2147483646) + 1
   WHERE j.ctid = ANY (ARRAY(SELECT ctid FROM picked))
   RETURNING j.id, j.name, j.payload, j.attempt, j.reservation, j.enqueued_at, j.reserved_at, j.failure_state,
     j.options, j.priority, j.run_at

@@ -9,7 +9,7 @@ export const progress = ({ schema, channels }: StatementNames): Statement => ({
   name: 'nq_progress',
   text: `
 WITH input AS MATERIALIZED (
-  SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[]) AS i (id, reservation, progress)
+  SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS i (id, reservation, progress)
 ), held AS MATERIALIZED (
   SELECT j.ctid, j.id, i.progress FROM ${schema}.jobs j JOIN input i ON i.id = j.id
   WHERE j.reservation = i.reservation AND j.reserved_by IS NOT NULL

@@ -14,7 +14,7 @@ export const requeue = ({ schema }: StatementNames): Statement => ({
   name: 'nq_requeue',
   text: `
 WITH input AS MATERIALIZED (
-  SELECT * FROM unnest($1::uuid[], $2::int[], $3::float8[], $4::int[], $5::text[], $6::text[], $7::text[])
+  SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::float8[], $4::int[], $5::text[], $6::text[], $7::text[])
     AS i (id, reservation, delay_ms, counts, move_to, failure_state, failure)
 ), held AS MATERIALIZED (
   SELECT j.ctid, j.cancel_requested, i.* FROM ${schema}.jobs j JOIN input i ON i.id = j.id
