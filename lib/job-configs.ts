@@ -128,13 +128,16 @@ export function toNumber(value: string): number {
   return number;
 }
 
+/** What JavaScript or some locale of PostgreSQL takes for blank; the table refuses it too. */
+const BLANK = /^[\s\u0085\u180e]*$/;
+
 function missing(key: string): never {
   throw new ConfigNotFoundError(`There is no config '${key}'. Use create() or set() to add it.`);
 }
 
 function check(key: unknown, value: unknown): void {
   if (!isName(key)) throw new InvalidConfigValueError(`Config key ${describe(key)} cannot be used; expected ${NAME_EXPECTED}.`);
-  if (typeof value !== 'string' || value.trim() === '' || value.includes('\u0000') || !value.isWellFormed()) {
+  if (typeof value !== 'string' || BLANK.test(value) || value.includes('\u0000') || !value.isWellFormed()) {
     throw new InvalidConfigValueError(
       `The value of config '${key}' is ${describe(value)}; expected a non-blank string without NUL characters. ` +
         'Use String() or JSON.stringify() for other values.',

@@ -1,11 +1,9 @@
 import { InvalidOptionError } from './errors/configuration.errors.js';
 import { encodeJson } from './core/json.js';
-import { isName, NAME_EXPECTED } from './core/names.js';
+import { isId, isName, NAME_EXPECTED } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
 import { JOB_STATES } from './core/states.js';
 import type { JobCriteria, JobState, PageOptions } from './interfaces/job-record.interface.js';
-
-const UUID = /^[0-9a-f-]{36}$/i;
 
 /** @throws InvalidOptionError, UnstorableValueError */
 export function checkCriteria(criteria: JobCriteria): JobCriteria {
@@ -37,7 +35,7 @@ export function checkPage(page: PageOptions): PageOptions & { limit: number } {
     limit: reader.integer('limit', 100, 1, 1_000),
     order: reader.oneOf('order', 'oldest', ['oldest', 'newest']),
     cursor: reader.value<string | undefined>('cursor', undefined, 'the nextCursor of a page', (value) =>
-      typeof value === 'string' && UUID.test(value) ? value : undefined,
+      isId(value) ? value : undefined,
     ),
   };
   reader.done();

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import type { EntityManager } from 'typeorm';
 import { assertId, assertName } from './core/names.js';
+import { OptionReader } from './core/option-reader.js';
 import { JobNotFoundError, JobStateError } from './errors/job.errors.js';
 import { InvalidArgumentError } from './errors/enqueue.errors.js';
 import type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
@@ -125,8 +126,11 @@ export class JobQueue {
    * Cancels a waiting job. A running one is left to run and answers `'in_progress'`; with `abort` its
    * signal fires, on whichever instance it runs, and it ends as cancelled.
    */
-  async cancel(id: string, { abort = false }: { abort?: boolean } = {}): Promise<CancelResult> {
+  async cancel(id: string, how: { abort?: boolean } = {}): Promise<CancelResult> {
     assertId('id', id);
+    const reader = new OptionReader(how, 'cancel');
+    const abort = reader.boolean('abort', false);
+    reader.done();
     const { options, store } = this.parts;
     const keepMs = new Map([...options.queues].map(([name, queue]) => [name, queue.keepAbandonedMs]));
     return store.cancel(id, abort, keepMs, options.defaults.keepAbandonedMs);
@@ -176,7 +180,10 @@ export class JobQueue {
    */
   async result<Result = unknown>(id: string, options: { timeout?: EnqueueOptions['delay'] } = {}): Promise<Result> {
     assertId('id', id);
-    return (await this.watcher.result(id, options.timeout ?? 30_000)) as Result;
+    const reader = new OptionReader(options, 'result');
+    const timeoutMs = reader.duration('timeout', 30_000);
+    reader.done();
+    return (await this.watcher.result(id, timeoutMs)) as Result;
   }
 
   /** A job as it is now and at each change, until it has finished. Errors with a JobNotFoundError. */

@@ -1,8 +1,6 @@
 import { firstValueFrom, Observable, timeout as withTimeout, filter, TimeoutError } from 'rxjs';
-import { DURATION_EXPECTED, formatDuration, parseDuration } from './core/duration.js';
+import { formatDuration } from './core/duration.js';
 import { FINAL_STATES } from './core/states.js';
-import { describe } from './errors/configuration.errors.js';
-import { InvalidArgumentError } from './errors/enqueue.errors.js';
 import { JobAbandonedError, JobCancelledError, JobNotFoundError, ResultTimeoutError } from './errors/job.errors.js';
 import type { JobRecord } from './interfaces/job-record.interface.js';
 import type { JobStore } from './interfaces/ports/index.js';
@@ -49,7 +47,7 @@ export class JobWatcher {
           looking = false;
           if (!subscriber.closed) timer = setTimeout(() => void run(), POLLING_INTERVAL_MS);
         });
-      const unsubscribe = this.signals.subscribe(id, () => void run());
+      const unsubscribe = this.signals.subscribe(id.toLowerCase(), () => void run());
       this.store.watch(id).then(
         () => run(),
         () => run(),
@@ -61,9 +59,7 @@ export class JobWatcher {
     });
   }
 
-  async result(id: string, timeout: unknown): Promise<unknown> {
-    const timeoutMs = parseDuration(timeout);
-    if (timeoutMs === undefined) throw new InvalidArgumentError('timeout', DURATION_EXPECTED, describe(timeout));
+  async result(id: string, timeoutMs: number): Promise<unknown> {
     const job = await firstValueFrom(this.watch(id).pipe(filter(isFinal), withTimeout({ first: Math.min(timeoutMs, 2 ** 31 - 1) }))).catch(
       (error: unknown) => {
         if (!(error instanceof TimeoutError)) throw error;

@@ -35,7 +35,7 @@ export class NewJobs {
   /** @throws InvalidOptionError, InvalidArgumentError, UnknownQueueError, UnstorableValueError, ValueTooLargeError */
   make(job: JobInput, payload: unknown, options: EnqueueOptions): NewJob {
     if (options.id !== undefined) assertId('id', options.id);
-    return this.toNewJob(this.template(job, options), payload, options.id ?? uuidv7(), 'payload');
+    return this.toNewJob(this.template(job, options), payload, options.id?.toLowerCase() ?? uuidv7(), 'payload');
   }
 
   /** @throws as `make` does */

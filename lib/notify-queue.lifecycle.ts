@@ -41,7 +41,13 @@ export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstra
     if (this.options.role !== 'producer') {
       for (const handler of this.explorer.findHandlers()) this.handlers.add(handler);
     }
-    await this.runtime.start();
+    try {
+      await this.runtime.start();
+    } catch (error) {
+      // Nest calls no hook of an application that does not start.
+      await this.stores.close();
+      throw error;
+    }
   }
 
   async onApplicationBootstrap(): Promise<void> {

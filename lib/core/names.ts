@@ -24,9 +24,11 @@ export function assertName(argument: string, value: unknown): asserts value is s
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
+export function isId(value: unknown): value is string {
+  return typeof value === 'string' && UUID.test(value);
+}
+
 /** @throws InvalidArgumentError */
 export function assertId(argument: string, value: unknown): asserts value is string {
-  if (typeof value !== 'string' || !UUID.test(value)) {
-    throw new InvalidArgumentError(argument, 'a UUID', describe(value));
-  }
+  if (!isId(value)) throw new InvalidArgumentError(argument, 'a UUID', describe(value));
 }

@@ -3,7 +3,7 @@ import { InvalidOptionError } from '../errors/configuration.errors.js';
 
 export const DEFAULT_SCHEMA = 'notify_queue';
 const SCHEMA_EXPECTED =
-  "a PostgreSQL schema name: 1 to 63 bytes, without control characters or '$$', not starting with 'pg_'";
+  "a PostgreSQL schema name: 1 to 63 bytes, without control characters, '.' or '$$', not starting with 'pg_'";
 
 /** The three notification channels of one installation. */
 export interface Channels {
@@ -24,6 +24,8 @@ function isSchemaName(value: unknown): value is string {
     value !== '' &&
     value.isWellFormed() &&
     !CONTROL.test(value) &&
+    // TypeORM splits the names of tables at dots.
+    !value.includes('.') &&
     // The bodies of our functions stand between two of these.
     !value.includes('$$') &&
     !value.startsWith('pg_') &&

@@ -7,7 +7,7 @@ import {
   LostReservationError,
   ShutdownError,
 } from '../errors/job.errors.js';
-import { AbandonJobError, SnoozeJobError } from '../errors/outcome.errors.js';
+import type { AbandonJobError, SnoozeJobError } from '../errors/outcome.errors.js';
 import type { Handler } from './handler.js';
 import type { RunningJob } from './running-job.js';
 
@@ -58,20 +58,21 @@ export class JobExecutor {
 
   private thrown(job: RunningJob, error: unknown): Outcome {
     if (job.abortReason) return this.aborted(job);
-    const code = codeOf(error);
-    if (error instanceof AbandonJobError || code === 'ABANDON_JOB') return { kind: 'abandoned', error };
-    if (error instanceof SnoozeJobError || code === 'SNOOZE_JOB') {
-      const delayMs = parseDuration((error as SnoozeJobError).delay);
+    // By code, so that errors of a second copy of this package count too.
+    const code = read(error, 'code');
+    if (code === ('ABANDON_JOB' satisfies AbandonJobError['code'])) return { kind: 'abandoned', error };
+    if (code === ('SNOOZE_JOB' satisfies SnoozeJobError['code'])) {
+      const delayMs = parseDuration(read(error, 'delay'));
       if (delayMs !== undefined) return { kind: 'snoozed', delayMs };
     }
     return { kind: 'failed', error };
   }
 }
 
-/** Also knows errors of a second copy of this package. */
-function codeOf(error: unknown): unknown {
+/** Reads from what a handler threw, which may be anything, a proxy that throws included. */
+function read(error: unknown, key: 'code' | 'delay'): unknown {
   try {
-    return (error as { code?: unknown } | null | undefined)?.code;
+    return (error as Record<string, unknown> | null | undefined)?.[key];
   } catch {
     return undefined;
   }

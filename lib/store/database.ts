@@ -75,12 +75,16 @@ export class Database {
   }
 
   /** One connection for several statements, such as migrations. */
-  async withClient<T>(work: (query: (sql: string, params?: unknown[]) => Promise<Row[]>) => Promise<T>): Promise<T> {
+  async withClient<T>(
+    work: (query: (sql: string, params?: unknown[]) => Promise<Row[]>) => Promise<T>,
+    timeoutMs: number = this.options.queryTimeoutMs,
+  ): Promise<T> {
     const client = await this.checkOut();
     let failure: Error | undefined;
     try {
       return await work(async (sql, params) => {
-        const result: pg.QueryResult<Row> | pg.QueryResult<Row>[] = await client.query(sql, params);
+        const query = { text: sql, values: params, query_timeout: timeoutMs };
+        const result: pg.QueryResult<Row> | pg.QueryResult<Row>[] = await client.query(query);
         return Array.isArray(result) ? [] : result.rows;
       });
     } catch (error) {

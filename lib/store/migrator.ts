@@ -5,6 +5,9 @@ import type { Database } from './database.js';
 
 export { applyMigrations };
 
+/** The longest timer there is: a step may take any time, and so may the one that another process is at. */
+const NO_TIMEOUT_MS = 2 ** 31 - 1;
+
 /**
  * Brings the tables up to date, or refuses to go on without them.
  *
@@ -14,20 +17,18 @@ export { applyMigrations };
  */
 export async function prepareSchema(database: Database, schema: string, mode: 'run' | 'check' | 'none'): Promise<void> {
   if (mode === 'none') return;
-  await database.withClient(async (query) => {
-    const version = await appliedVersion(query, schema);
-    refuseNewer(version, schema);
-    if (version === LATEST_VERSION) return;
-    if (mode === 'run') return void (await applyMigrations(query, schema));
-    throw new MigrationsPendingError(
-      (version === 0
-        ? `Schema '${schema}' has no tables of the queue. `
-        : `Schema '${schema}' is at version ${version} of ${LATEST_VERSION}. `) +
-        `Run \`npx notify-queue migrate${schemaArgument(schema)}\`, add notifyQueueMigrations ` +
-        "to your data source and run its migrations, or set NotifyQueueModule.forRoot({ migrations: 'run' }). " +
-        'If the tables are in another schema, name it with the schema option.',
-    );
-  });
+  const version = await database.withClient((query) => appliedVersion(query, schema));
+  refuseNewer(version, schema);
+  if (version === LATEST_VERSION) return;
+  if (mode === 'run') return void (await database.withClient((query) => applyMigrations(query, schema), NO_TIMEOUT_MS));
+  throw new MigrationsPendingError(
+    (version === 0
+      ? `Schema '${schema}' has no tables of the queue. `
+      : `Schema '${schema}' is at version ${version} of ${LATEST_VERSION}. `) +
+      `Run \`npx notify-queue migrate${schemaArgument(schema)}\`, add notifyQueueMigrations ` +
+      "to your data source and run its migrations, or set NotifyQueueModule.forRoot({ migrations: 'run' }). " +
+      'If the tables are in another schema, name it with the schema option.',
+  );
 }
 
 /** @throws SchemaTooNewError */
