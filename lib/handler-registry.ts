@@ -13,32 +13,43 @@ export interface FoundHandler extends Handler {
   readonly method: string;
 }
 
-/** The handlers of this process by job name. */
+/**
+ * The handlers of this process by job name. They are looked for when they are first asked for, so
+ * that other modules' hooks can enqueue before this one's has run.
+ */
 export class HandlerRegistry implements Handlers {
-  private readonly byName = new Map<string, FoundHandler>();
   private readonly policies = new Map<string, RunPolicy>();
-  private nameList: string[] = [];
+  private found: ReadonlyMap<string, FoundHandler> | undefined;
+  private nameList: readonly string[] = [];
 
-  constructor(private readonly options: ResolvedOptions) {}
+  constructor(
+    private readonly options: ResolvedOptions,
+    private readonly find: () => FoundHandler[],
+  ) {}
 
   get names(): readonly string[] {
     return this.nameList;
   }
 
-  /** @throws HandlerConflictError */
-  add(handler: FoundHandler): void {
-    const other = this.byName.get(handler.name);
-    if (other) throw new HandlerConflictError(twoHandlers(handler.name, other.method, handler.method));
-    this.byName.set(handler.name, handler);
-    this.nameList = [...this.byName.keys()];
-  }
-
   get(name: string): FoundHandler | undefined {
-    return this.byName.get(name);
+    return this.handlers().get(name);
   }
 
+  /** @throws HandlerConflictError, InvalidHandlerError, InvalidOptionError when it is the first call */
   all(): FoundHandler[] {
-    return [...this.byName.values()];
+    return [...this.handlers().values()];
+  }
+
+  private handlers(): ReadonlyMap<string, FoundHandler> {
+    if (this.found) return this.found;
+    const found = new Map<string, FoundHandler>();
+    for (const handler of this.find()) {
+      const other = found.get(handler.name);
+      if (other) throw new HandlerConflictError(twoHandlers(handler.name, other.method, handler.method));
+      found.set(handler.name, handler);
+    }
+    this.nameList = [...found.keys()];
+    return (this.found = found);
   }
 
   policyOf(name: string, queue: string, overrides: string | null): RunPolicy {
@@ -51,7 +62,7 @@ export class HandlerRegistry implements Handlers {
 
   /** The enqueue's word goes before the handler's, that before the queue's. */
   private resolve(name: string, queue: string, overrides: RunSettings): RunPolicy {
-    const settings = this.byName.get(name)?.settings;
+    const settings = this.get(name)?.settings;
     const wider = queueOptionsOf(this.options, queue);
     return {
       maxJobTimeMs: overrides.maxJobTimeMs ?? settings?.maxJobTimeMs ?? wider.maxJobTimeMs,

@@ -34,6 +34,7 @@ export {
   LostReservationError,
   MigrationsPendingError,
   NotifyQueueError,
+  QueueClosedError,
   ResultTimeoutError,
   SchemaTooNewError,
   ShutdownError,
@@ -43,8 +44,8 @@ export {
   UnsupportedDatabaseError,
   ValueTooLargeError,
 } from './errors/index.js';
-export { notifyQueueEntities, queueEntities } from './store/index.js';
-export type { JobConfigEntity, JobEntity, JobHistoryEntity, JobInstanceEntity } from './store/index.js';
+export { notifyQueueEntities, queueEntities } from './store/entities/index.js';
+export type { JobConfigEntity, JobEntity, JobHistoryEntity, JobInstanceEntity } from './store/entities/index.js';
 export type { Duration } from './interfaces/duration.interface.js';
 export type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
 export type { Failure, FailureDecision, FailureHandler, FailureMode } from './interfaces/failure-mode.interface.js';

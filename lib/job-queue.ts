@@ -6,7 +6,7 @@ import { OptionReader } from './core/option-reader.js';
 import { JobNotFoundError, JobStateError } from './errors/job.errors.js';
 import { InvalidArgumentError } from './errors/enqueue.errors.js';
 import type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
-import type { JobDefinition, PayloadOf } from './interfaces/job-definition.interface.js';
+import type { JobDefinition, PayloadOf, ResultOf } from './interfaces/job-definition.interface.js';
 import type {
   CancelResult,
   JobCriteria,
@@ -62,8 +62,16 @@ export class JobQueue {
    * @throws InvalidOptionError, UnstorableValueError, ValueTooLargeError, UnknownQueueError before anything is written
    * @throws EnqueueOutcomeUnknownError when the connection was lost at the commit
    */
-  enqueue<Payload>(job: JobDefinition<Payload>, payload: NoInfer<Payload>, options?: EnqueueOptions): Promise<EnqueuedJob>;
-  enqueue<Name extends string>(job: Name, payload: PayloadOf<Name>, options?: EnqueueOptions): Promise<EnqueuedJob>;
+  enqueue<Payload, Result>(
+    job: JobDefinition<Payload, Result>,
+    payload: NoInfer<Payload>,
+    options?: EnqueueOptions,
+  ): Promise<EnqueuedJob<Result>>;
+  enqueue<Name extends string>(
+    job: Name,
+    payload: PayloadOf<Name>,
+    options?: EnqueueOptions,
+  ): Promise<EnqueuedJob<ResultOf<Name>>>;
   async enqueue(job: JobInput, payload: unknown, options: EnqueueOptions = {}): Promise<EnqueuedJob> {
     const newJob = this.parts.newJobs.make(job, payload, options);
     await this.insert([newJob], options.manager, options.id !== undefined);
@@ -75,16 +83,16 @@ export class JobQueue {
    *
    * @throws as `enqueue` does; ValueTooLargeError also for more than 10,000 payloads
    */
-  enqueueMany<Payload>(
-    job: JobDefinition<Payload>,
+  enqueueMany<Payload, Result>(
+    job: JobDefinition<Payload, Result>,
     payloads: ReadonlyArray<NoInfer<Payload>>,
     options?: EnqueueManyOptions,
-  ): Promise<EnqueuedJob[]>;
+  ): Promise<Array<EnqueuedJob<Result>>>;
   enqueueMany<Name extends string>(
     job: Name,
     payloads: ReadonlyArray<PayloadOf<Name>>,
     options?: EnqueueManyOptions,
-  ): Promise<EnqueuedJob[]>;
+  ): Promise<Array<EnqueuedJob<ResultOf<Name>>>>;
   async enqueueMany(job: JobInput, payloads: readonly unknown[], options: EnqueueManyOptions = {}): Promise<EnqueuedJob[]> {
     const newJobs = this.parts.newJobs.makeMany(job, payloads, options);
     if (newJobs.length > 0) await this.insert(newJobs, options.manager, false);
@@ -175,10 +183,15 @@ export class JobQueue {
   /**
    * Waits for a job's result, from any instance and also after it has finished.
    *
+   * @param job its id, or what `enqueue` resolved to, which carries the type of the result
    * @param options.timeout how long to wait; `'30s'` by default
    * @throws JobAbandonedError, JobCancelledError, ResultTimeoutError, JobNotFoundError
    */
-  async result<Result = unknown>(id: string, options: { timeout?: EnqueueOptions['delay'] } = {}): Promise<Result> {
+  async result<Result = unknown>(
+    job: string | EnqueuedJob<Result>,
+    options: { timeout?: EnqueueOptions['delay'] } = {},
+  ): Promise<Result> {
+    const id = typeof job === 'string' ? job : job?.id;
     assertId('id', id);
     const reader = new OptionReader(options, 'result');
     const timeoutMs = reader.duration('timeout', 30_000);

@@ -2,7 +2,6 @@ import {
   Inject,
   Injectable,
   type OnApplicationBootstrap,
-  type OnApplicationShutdown,
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
@@ -14,16 +13,20 @@ import { BATCHER, LOG, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.
 import { handlerMapped, noShutdownHooks, twoModules } from './notify-queue.messages.js';
 import { queueOptionsOf, type ResolvedOptions } from './notify-queue.options.js';
 import type { NotifyQueueRuntime } from './notify-queue.runtime.js';
+import { ConnectionCloser } from './connection-closer.module.js';
 import { ProcessorExplorer } from './processor.explorer.js';
 import type { EnqueueBatcher } from './runtime/enqueue-batcher.js';
 import type { Stores } from './store/index.js';
 
+/** `createApplicationContext` has run all hooks before anybody can call `enableShutdownHooks()`. */
+const SHUTDOWN_HOOKS_GRACE_MS = 10_000;
+
 /**
  * The one class with Nest's lifecycle hooks. Jobs start after every other module has finished its
- * bootstrap, and are drained before any other module is destroyed; `enqueue` works until the very end.
+ * bootstrap, and are drained before any other module is destroyed; `enqueue` works until `ConnectionCloser`.
  */
 @Injectable()
-export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
+export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     @Inject(STORES) private readonly stores: Stores,
@@ -32,39 +35,46 @@ export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstra
     @Inject(LOG) private readonly log: Log,
     private readonly handlers: HandlerRegistry,
     private readonly explorer: ProcessorExplorer,
+    private readonly closer: ConnectionCloser,
     modules: ModulesContainer,
   ) {
     startLastAndStopFirst(modules);
   }
 
   async onModuleInit(): Promise<void> {
-    if (this.options.role !== 'producer') {
-      for (const handler of this.explorer.findHandlers()) this.handlers.add(handler);
-    }
     try {
-      await this.runtime.start();
+      const queues = [this.options.defaults, ...this.options.queues.values()];
+      for (const settings of [...queues, ...this.handlers.all().map((handler) => handler.settings)]) {
+        this.explorer.checkModes(settings);
+      }
     } catch (error) {
       // Nest calls no hook of an application that does not start.
       await this.stores.close();
       throw error;
     }
+    this.runtime.start();
+    this.closer.add(() => this.close());
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    const found = this.handlers.all();
+    const found = this.options.role === 'producer' ? [] : this.handlers.all();
     if (found.length === 0) return;
     for (const { name, queue, method } of found) {
       this.log.log(handlerMapped(name, queue, queueOptionsOf(this.options, queue).concurrency, method));
     }
     await this.runtime.startEngine(this.handlers, this.explorer);
-    if (process.env['NODE_ENV'] === 'production' && process.listenerCount('SIGTERM') === 0) this.log.warn(noShutdownHooks());
+    setTimeout(() => this.checkShutdownHooks(), SHUTDOWN_HOOKS_GRACE_MS).unref();
   }
 
   async onModuleDestroy(): Promise<void> {
     await this.runtime.stopEngine();
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  private checkShutdownHooks(): void {
+    if (process.env['NODE_ENV'] === 'production' && process.listenerCount('SIGTERM') === 0) this.log.warn(noShutdownHooks());
+  }
+
+  private async close(): Promise<void> {
     await this.batcher.drain();
     await this.runtime.stop();
     await this.stores.close();

@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { NotifyQueueExtras } from './interfaces/module-options.interface.js';
+import { ConnectionCloserModule } from './connection-closer.module.js';
 import { JobConfigs } from './job-configs.js';
 import { JobQueue } from './job-queue.js';
 import { ASYNC_OPTIONS_TYPE, ConfigurableModuleClass, OPTIONS_TYPE } from './notify-queue.module-definition.js';
@@ -32,7 +33,7 @@ function complete(module: DynamicModule, extras: NotifyQueueExtras): DynamicModu
   return {
     ...module,
     global: extras.isGlobal ?? true,
-    imports: [...(module.imports ?? []), DiscoveryModule, entities],
+    imports: [...(module.imports ?? []), DiscoveryModule, ConnectionCloserModule, entities],
     providers: [...(module.providers ?? []), ...createProviders(extras)],
     exports: [JobQueue, JobConfigs, entities],
   };

@@ -42,7 +42,8 @@ export interface ResolvedOptions {
   readonly resolveManager: NotifyQueueOptions['resolveManager'];
 }
 
-const DAY_MS = 24 * 3_600_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const BUILT_IN: ResolvedQueue = {
   concurrency: 10,
   maxJobTimeMs: 3_600_000,
@@ -69,9 +70,9 @@ export function resolveOptions(raw: NotifyQueueOptions = {}, schema: unknown = D
     allowUnknownQueues: reader.boolean('allowUnknownQueues', true),
     listen: listen !== false,
     listenUrl: readListenUrl(listen),
-    sweepIntervalMs: reader.duration('sweepInterval', 5_000, 10),
-    leaseMs: reader.duration('lease', 15_000, 500),
-    shutdownGraceMs: reader.duration('shutdownGrace', 20_000),
+    sweepIntervalMs: reader.duration('sweepInterval', 5_000, 10, HOUR_MS),
+    leaseMs: reader.duration('lease', 15_000, 500, HOUR_MS),
+    shutdownGraceMs: reader.duration('shutdownGrace', 20_000, 0, DAY_MS),
     migrations: reader.oneOf('migrations', 'check', ['run', 'check', 'none']),
     maxPayloadSize: reader.integer('maxPayloadSize', 1_048_576, 1, 256 * 1_048_576),
     maxCrashes: reader.integer('maxCrashes', 3, 1, 1_000),

@@ -33,10 +33,11 @@ export function createProviders({ dataSource, schema }: NotifyQueueExtras): Prov
     },
     {
       provide: HandlerRegistry,
-      inject: [RESOLVED_OPTIONS],
-      useFactory: (options: ResolvedOptions) => new HandlerRegistry(options),
+      inject: [RESOLVED_OPTIONS, ProcessorExplorer],
+      useFactory: (options: ResolvedOptions, explorer: ProcessorExplorer) =>
+        new HandlerRegistry(options, () => explorer.findHandlers()),
     },
-    { provide: CONFIG_FEED, inject: [STORES, LOG], useFactory: (stores: Stores, log: Log) => new ConfigFeed(stores.configs, log) },
+    { provide: CONFIG_FEED, inject: [STORES, LOG], useFactory: openFeed },
     {
       provide: RUNTIME,
       inject: [RESOLVED_OPTIONS, STORES, CONFIG_FEED, LOG],
@@ -92,12 +93,22 @@ async function openStores(options: ResolvedOptions, source: DataSource, name: st
     {
       schema: options.schema,
       migrations: options.migrations,
-      // Without LISTEN, or with a URL of its own for it, the data source may lead through a pooler.
-      direct: options.listen && options.listenUrl === undefined,
       queryTimeoutMs: Math.max(1_000, Math.min(10_000, (options.leaseMs * 2) / 3)),
     },
     log,
   );
+}
+
+/** Read before anything is injected, so that whoever subscribes has the current values at once. */
+async function openFeed(stores: Stores, log: Log): Promise<ConfigFeed> {
+  const feed = new ConfigFeed(stores.configs, log);
+  try {
+    await feed.refresh();
+  } catch (error) {
+    await stores.close();
+    throw error;
+  }
+  return feed;
 }
 
 function createLog(): Log {

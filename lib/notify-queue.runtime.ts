@@ -38,7 +38,7 @@ export class NotifyQueueRuntime {
     private readonly log: Log,
   ) {
     if (!options.listen) return;
-    const connection = options.listenUrl ? { connectionString: options.listenUrl, keepAlive: true } : stores.connection;
+    const connection = options.listenUrl ? { connectionString: options.listenUrl, connectionTimeoutMillis: 5_000, keepAlive: true } : stores.connection;
     this.listener = new Listener(
       {
         connection,
@@ -51,7 +51,7 @@ export class NotifyQueueRuntime {
         onConfig: (key) => void this.feed.refresh(key === '' ? undefined : [key]),
         onSignal: (jobId) => this.signalled(jobId),
         onUp: () => this.catchUp(),
-        onDown: () => this.pollConfigs(),
+        onDown: () => this.startPolling(),
       },
       log,
     );
@@ -66,9 +66,8 @@ export class NotifyQueueRuntime {
     return this.listener?.listening ?? false;
   }
 
-  /** Reads the configuration and begins to listen. @throws DatabaseUnavailableError */
-  async start(): Promise<void> {
-    await this.feed.refresh();
+  /** Begins to listen. */
+  start(): void {
     this.feed.config$.subscribe((snapshot) => this.readSuspensions(snapshot));
     this.listener?.start();
     this.pollConfigs();
@@ -92,10 +91,17 @@ export class NotifyQueueRuntime {
 
   /** Notifications may have been missed: look at everything. */
   private catchUp(): void {
+    // A URL of its own says that the data source leads through a pooler.
+    if (this.options.listenUrl === undefined) this.stores.trustSessions();
     void this.feed.refresh();
     this.signals.signalAll();
     void this.engine?.parts.sweeper.sweep();
     this.engine?.wakeAll();
+  }
+
+  private startPolling(): void {
+    this.pollConfigs();
+    void this.engine?.parts.sweeper.sweep();
   }
 
   private signalled(jobId: string): void {

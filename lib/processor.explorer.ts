@@ -3,7 +3,7 @@ import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { stagesOf } from './core/failure-modes.js';
 import { isName, NAME_EXPECTED } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
-import { readRunOptions } from './core/run-options.js';
+import { readRunOptions, type RunSettings } from './core/run-options.js';
 import { JOB_HANDLER_METADATA, type JobHandlerMetadata } from './decorators/job-handler.decorator.js';
 import { readPriority, readQueue } from './define-job.js';
 import { HandlerConflictError, InvalidHandlerError, InvalidOptionError } from './errors/configuration.errors.js';
@@ -40,14 +40,22 @@ export class ProcessorExplorer {
     });
   }
 
-  /** @throws InvalidOptionError when no provider has that class */
+  /** @throws InvalidHandlerError when no provider has that class */
   findFailureHandler(className: string): FailureHandler {
     return this.findMode<FailureHandler>(className, 'handleFailure');
   }
 
-  /** @throws InvalidOptionError when no provider has that class */
+  /** @throws InvalidHandlerError when no provider has that class */
   findSuccessHandler(className: string): SuccessHandler {
     return this.findMode<SuccessHandler>(className, 'handleSuccess');
+  }
+
+  /** @throws InvalidHandlerError when a custom mode of these settings has no provider */
+  checkModes({ failureMode, successMode }: RunSettings): void {
+    for (const stage of failureMode ? stagesOf(failureMode) : []) {
+      if (stage.mode === 'custom') this.findFailureHandler(stage.className);
+    }
+    if (successMode?.mode === 'custom') this.findSuccessHandler(successMode.className);
   }
 
   private findMode<Mode extends object>(className: string, method: keyof Mode & string): Mode {
@@ -102,7 +110,6 @@ function toHandler(wrapper: Wrapper, prototype: object, methodName: string, mark
       throw new InvalidOptionError(`${method}.failureMode`, stage, `a Move to another queue than '${queue}'`);
     }
   }
-  const instance = wrapper.instance as Record<string, (job: unknown) => unknown>;
   return {
     name: definition.name,
     queue,
@@ -113,7 +120,7 @@ function toHandler(wrapper: Wrapper, prototype: object, methodName: string, mark
       successMode: own.settings.successMode ?? defined.settings.successMode,
     },
     // By name at each call, so that a method replaced later, by a spy or a proxy, is the one called.
-    invoke: (job) => instance[methodName]?.(job),
+    invoke: (job) => (wrapper.instance as Record<string, (job: unknown) => unknown>)[methodName]?.(job),
   };
 }
 

@@ -11,7 +11,7 @@ export const initial: MigrationScript = {
   down: ({ schema }) => `
 DROP VIEW ${schema}.all_jobs;
 DROP TABLE ${schema}.jobs, ${schema}.job_history, ${schema}.job_configs, ${schema}.job_instances;
-DROP FUNCTION ${schema}.enqueue(text, jsonb, text, timestamptz, smallint), ${schema}.wake_queue(text),
+DROP FUNCTION ${schema}.enqueue(text, jsonb, text, timestamptz, integer), ${schema}.wake_queue(text),
   ${schema}.jobs_inserted(), ${schema}.job_configs_revise(), ${schema}.job_configs_changed(),
   ${schema}.history_prepare(interval[]), ${schema}.history_expire();
 `,
@@ -237,10 +237,10 @@ CREATE CONSTRAINT TRIGGER jobs_inserted AFTER INSERT ON ${schema}.jobs
 
 CREATE OR REPLACE FUNCTION ${schema}.enqueue(
   name text, payload jsonb DEFAULT 'null', queue text DEFAULT 'default',
-  run_at timestamptz DEFAULT NULL, priority smallint DEFAULT 0::smallint
+  run_at timestamptz DEFAULT NULL, priority integer DEFAULT 0
 ) RETURNS uuid LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   INSERT INTO ${schema}.jobs (queue, name, payload, priority, run_at, state)
-  SELECT enqueue.queue, enqueue.name, enqueue.payload, enqueue.priority,
+  SELECT enqueue.queue, enqueue.name, enqueue.payload, enqueue.priority::smallint,
     COALESCE(enqueue.run_at, statement_timestamp()),
     CASE WHEN enqueue.run_at > statement_timestamp() THEN 'scheduled' ELSE 'available' END
   RETURNING id;

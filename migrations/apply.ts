@@ -1,5 +1,5 @@
 import { initial } from './0001-initial.js';
-import { namesOf, type MigrationScript, type Names } from './migration-script.js';
+import { LEDGER_TABLE, namesOf, type MigrationScript, type Names } from './migration-script.js';
 
 /** Every step, oldest first. */
 export const migrationScripts: readonly MigrationScript[] = [initial];
@@ -50,7 +50,9 @@ export async function revertScript(query: Query, schema: string, script: Migrati
 /** The newest step applied; 0 when there is none. */
 export async function appliedVersion(query: Query, schema: string): Promise<number> {
   const names = namesOf(schema);
-  const exists = `SELECT (to_regclass(${names.ledgerLiteral}) IS NOT NULL)::int AS n`;
+  // From the catalog's tables: to_regclass answers from a cache that a commit seen through the lock has not reached.
+  const exists = `SELECT count(*)::int AS n FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = ${names.schemaLiteral} AND c.relname = '${LEDGER_TABLE}'`;
   if ((await readNumber(query, exists)) === 0) return 0;
   return readNumber(query, `SELECT COALESCE(max(version), 0)::int AS n FROM ${names.ledger}`);
 }
@@ -108,6 +110,8 @@ async function lock(query: Query, { schemaLiteral }: Names): Promise<void> {
 async function inTransaction<T>(query: Query, work: () => Promise<T>): Promise<T> {
   await query('BEGIN ISOLATION LEVEL READ COMMITTED');
   try {
+    // A large table takes its time, and so does another installer.
+    await query('SET LOCAL statement_timeout = 0');
     const result = await work();
     await query('COMMIT');
     return result;

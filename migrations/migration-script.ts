@@ -7,9 +7,8 @@ export interface Names {
   readonly schema: string;
   /** The schema as a literal. */
   readonly schemaLiteral: string;
-  /** The table that records the steps applied, and its name as a literal. */
+  /** The table that records the steps applied. */
   readonly ledger: string;
-  readonly ledgerLiteral: string;
   /** Channel names as literals. */
   readonly channels: Channels;
 }
@@ -23,14 +22,14 @@ export interface MigrationScript {
   readonly down: (names: Names) => string;
 }
 
+export const LEDGER_TABLE = 'job_migrations';
+
 export function namesOf(schema: string): Names {
   const channels = channelsOf(schema);
-  const ledger = `${quoteIdentifier(schema)}.job_migrations`;
   return {
     schema: quoteIdentifier(schema),
     schemaLiteral: quoteLiteral(schema),
-    ledger,
-    ledgerLiteral: quoteLiteral(ledger),
+    ledger: `${quoteIdentifier(schema)}.${LEDGER_TABLE}`,
     channels: {
       jobs: quoteLiteral(channels.jobs),
       configs: quoteLiteral(channels.configs),

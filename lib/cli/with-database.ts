@@ -14,7 +14,6 @@ export async function withDatabase<T>(urlOption: string | undefined, work: (data
   const url = databaseUrl(urlOption);
   const database = new Database({
     connection: { connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS },
-    ownsSessions: true,
     // A migration of a large table, or waiting for another installer, may take any time.
     queryTimeoutMs: 0,
     onIdleError: () => undefined,

@@ -1,19 +1,25 @@
 import type { Failure, FailureDecision, FailureModeSpec } from '../interfaces/failure-mode.interface.js';
+import { encodeJson } from './json.js';
 import { parseDuration } from './duration.js';
 import { stagesOf } from './failure-modes.js';
 import { isName } from './names.js';
+
+const MAX_MOVES = 10;
+const MAX_STATE_SIZE = 64 * 1024;
 
 /** What is stored with a job between its failures: where it stands in the chain of its failure mode. */
 export interface FailureState {
   readonly stage: number;
   readonly retries: number;
   readonly state?: unknown;
+  /** How often failure modes have moved the job. */
+  readonly moves?: number;
 }
 
 /** What a failed run comes to, with every delay and state checked. */
 export type FailureVerdict =
   | { readonly kind: 'retry'; readonly delayMs: number; readonly failureState: FailureState }
-  | { readonly kind: 'move'; readonly queue: string }
+  | { readonly kind: 'move'; readonly queue: string; readonly failureState: FailureState }
   | { readonly kind: 'abandon' };
 
 export interface FailureTools {
@@ -27,7 +33,8 @@ export interface FailureTools {
  * Walks the failure chain of a job from where it stands: the stage asked decides, or halts and
  * hands over to the next one; past the last one the job is abandoned.
  *
- * @throws whatever a custom mode or `decide` function throws, and TypeError for an answer that is none
+ * @throws whatever a custom mode or `decide` function throws, TypeError for an answer that is none,
+ * UnstorableValueError for a state that JSON cannot hold
  */
 export async function decideFailure(
   mode: FailureModeSpec,
@@ -37,7 +44,7 @@ export async function decideFailure(
 ): Promise<FailureVerdict> {
   const stages = stagesOf(mode);
   let position: FailureState = stored ?? { stage: 0, retries: 0 };
-  for (; position.stage < stages.length; position = { stage: position.stage + 1, retries: 0 }) {
+  for (; position.stage < stages.length; position = { stage: position.stage + 1, retries: 0, moves: position.moves }) {
     const stage = stages[position.stage] as FailureModeSpec;
     const decision = await ask(stage, { ...failure, retries: position.retries, state: position.state }, tools);
     if (decision !== 'halt') return toVerdict(decision, position, failure.queue);
@@ -72,13 +79,15 @@ function toVerdict(decision: Exclude<FailureDecision, 'halt'>, position: Failure
   if (decision === 'abandon') return { kind: 'abandon' };
   if (typeof decision === 'object' && decision !== null) {
     if ('moveTo' in decision && isName(decision.moveTo)) {
-      // A job that fails where it was moved to would go round for ever.
-      return decision.moveTo === queue ? { kind: 'abandon' } : { kind: 'move', queue: decision.moveTo };
+      // A job that fails wherever it is moved to would go round for ever.
+      const moves = position.moves ?? 0;
+      if (decision.moveTo === queue || moves >= MAX_MOVES) return { kind: 'abandon' };
+      return { kind: 'move', queue: decision.moveTo, failureState: { stage: 0, retries: 0, moves: moves + 1 } };
     }
     const delayMs = 'retryIn' in decision ? parseDuration(decision.retryIn) : undefined;
     if (delayMs !== undefined && 'retryIn' in decision) {
-      const failureState = { stage: position.stage, retries: position.retries + 1, state: decision.state };
-      return { kind: 'retry', delayMs, failureState };
+      encodeJson(decision.state, 'state', MAX_STATE_SIZE);
+      return { kind: 'retry', delayMs, failureState: { ...position, retries: position.retries + 1, state: decision.state } };
     }
   }
   throw new TypeError(

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../errors/configuration.errors.js';
-import { DURATION_EXPECTED, parseDuration } from './duration.js';
+import { DURATION_EXPECTED, formatDuration, MAX_DURATION_MS, parseDuration } from './duration.js';
 
 /**
  * Reads an options object key by key: every read names what it expects, and `done` refuses keys
@@ -34,11 +34,12 @@ export class OptionReader {
     return accepted;
   }
 
-  duration(key: string, fallback: number, minimumMs = 0): number {
-    const expected = minimumMs ? `${DURATION_EXPECTED}, at least ${minimumMs} ms` : DURATION_EXPECTED;
-    return this.value(key, fallback, expected, (value) => {
+  duration(key: string, fallback: number, minimumMs = 0, maximumMs = MAX_DURATION_MS): number {
+    const least = minimumMs ? `, at least ${minimumMs} ms` : '';
+    const most = maximumMs < MAX_DURATION_MS ? `, at most ${formatDuration(maximumMs)}` : '';
+    return this.value(key, fallback, `${DURATION_EXPECTED}${least}${most}`, (value) => {
       const durationMs = parseDuration(value);
-      return durationMs !== undefined && durationMs >= minimumMs ? durationMs : undefined;
+      return durationMs !== undefined && durationMs >= minimumMs && durationMs <= maximumMs ? durationMs : undefined;
     });
   }
 

@@ -78,7 +78,7 @@ export function settleFailure(job: Held, verdict: FailureVerdict, failure: Failu
     delayMs: moved ? 0 : verdict.delayMs,
     countAttempt: true,
     queue: moved ? verdict.queue : null,
-    failureState: moved ? null : verdict.failureState,
+    failureState: verdict.failureState,
     failure,
   };
 }

@@ -46,8 +46,3 @@ export class LostReservationError extends NotifyQueueError {
 export class ShutdownError extends NotifyQueueError {
   readonly code = 'SHUTDOWN';
 }
-
-/** Recorded on a job whose runs kept ending with the death of their process. */
-export class WorkerLostError extends NotifyQueueError {
-  readonly code = 'WORKER_LOST';
-}

@@ -3,7 +3,7 @@
  * `message` says what happened, to what, and what to do about it.
  */
 export abstract class NotifyQueueError extends Error {
-  /** Stable, machine-readable code, for example `PAYLOAD_TOO_LARGE`. */
+  /** Stable, machine-readable code, for example `VALUE_TOO_LARGE`. */
   abstract readonly code: string;
 
   constructor(message: string, options?: ErrorOptions) {

@@ -25,8 +25,12 @@ export interface EnqueueOptions extends RunOptions {
 
 export interface EnqueueManyOptions extends Omit<EnqueueOptions, 'id'> {}
 
-/** Where to find a job that was enqueued. */
-export interface EnqueuedJob {
+declare const result: unique symbol;
+
+/** Where to find a job that was enqueued; it carries the type of its result for `JobQueue.result`. */
+export interface EnqueuedJob<Result = unknown> {
   readonly id: string;
   readonly queue: string;
+  /** Carries the type only; it has no value. */
+  readonly [result]?: Result;
 }

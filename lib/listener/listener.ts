@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { Backoff } from '../core/backoff.js';
@@ -59,8 +60,7 @@ export class Listener {
 
   async stop(): Promise<void> {
     this.stopping.abort();
-    this.client?.removeAllListeners('notification');
-    await this.client?.end().catch(() => undefined);
+    this.tearDown();
     await this.running;
   }
 
@@ -112,10 +112,14 @@ export class Listener {
     } finally {
       heartbeat.stop();
       this.fall();
-      // end() waits for the server, which may be what is not answering.
-      client.removeAllListeners('notification');
-      (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+      this.tearDown();
     }
+  }
+
+  /** Not `end()`, which waits for a server that may be what does not answer. */
+  private tearDown(): void {
+    this.client?.removeAllListeners('notification');
+    (this.client as unknown as { connection: { stream: Socket } } | undefined)?.connection.stream.destroy();
   }
 
   private dispatch(channel: string, payload: string): void {

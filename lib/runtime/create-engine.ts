@@ -11,6 +11,7 @@ import { ProgressWriter } from './progress-writer.js';
 import { QueueRunner } from './queue-runner.js';
 import type { QueueRunnerOptions } from './runner-tools.js';
 import { SuccessReporter, type TellCustomMode } from './success-reporter.js';
+import { TroubleLog } from './trouble-log.js';
 import { Sweeper } from './sweeper.js';
 
 /** What a process that runs jobs is made from. */
@@ -39,7 +40,8 @@ export interface EngineRecipe {
 export function createEngine(recipe: EngineRecipe): Engine {
   const { reservations, instances, handlers, log } = recipe;
   const deadlines = new Deadlines();
-  const progress = new ProgressWriter(reservations, log);
+  const trouble = new TroubleLog(log);
+  const progress = new ProgressWriter(reservations, trouble);
   const callbacks = { onLost: () => engine.loseAll(), onRegained: () => void sweeper.sweep() };
   const lease = new LeaseKeeper(instances, recipe.instance, recipe.newId, recipe.leaseMs, callbacks, log);
   const tools = {
@@ -51,6 +53,7 @@ export function createEngine(recipe: EngineRecipe): Engine {
     successes: new SuccessReporter(recipe.tellCustomMode, log),
     deadlines,
     progress,
+    trouble,
     jobTools: {
       maxPayloadSize: recipe.maxPayloadSize,
       logOf: recipe.logOf,
@@ -61,7 +64,7 @@ export function createEngine(recipe: EngineRecipe): Engine {
     log,
   };
   const runners = recipe.queues.map((queue) => new QueueRunner(queue, tools));
-  const sweeper: Sweeper = new Sweeper(instances, runners, lease, recipe.isListening, recipe, log);
+  const sweeper: Sweeper = new Sweeper(instances, runners, lease, recipe.isListening, recipe, trouble, log);
   const history = new HistoryKeeper(instances, recipe.retentionsMs, log);
   const engine: Engine = new Engine({ runners, lease, sweeper, history, progress, deadlines }, log);
   return engine;

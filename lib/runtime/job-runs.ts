@@ -117,9 +117,13 @@ export class JobRuns {
         this.tools.successes.expect(job, outcome.result);
         return finish(job, 'completed', outcome.result);
       case 'abandoned':
-        return finish(job, 'abandoned', null, toFailureRecord(outcome.error));
-      case 'cancelled':
-        return finish(job, 'cancelled', null, toFailureRecord(outcome.error));
+      case 'cancelled': {
+        const failure = toFailureRecord(outcome.error);
+        const { id: jobId, name, queue, attempt } = job;
+        const text = `Job ${name} is ${outcome.kind} on attempt ${attempt}: ${failure.name}: ${failure.message}`;
+        this.tools.log[outcome.kind === 'abandoned' ? 'warn' : 'log'](text, { jobId, queue, attempt });
+        return finish(job, outcome.kind, null, failure);
+      }
       case 'snoozed':
         return giveBack(job, Math.max(outcome.delayMs, 1));
       case 'interrupted':

@@ -1,5 +1,6 @@
-import type { Log, ReservationStore } from '../interfaces/ports/index.js';
+import type { ReservationStore } from '../interfaces/ports/index.js';
 import type { RunningJob } from './running-job.js';
+import type { TroubleLog } from './trouble-log.js';
 
 const INTERVAL_MS = 100;
 
@@ -11,7 +12,7 @@ export class ProgressWriter {
 
   constructor(
     private readonly store: ReservationStore,
-    private readonly log: Log,
+    private readonly trouble: TroubleLog,
   ) {}
 
   save(job: RunningJob, progress: string): void {
@@ -47,7 +48,7 @@ export class ProgressWriter {
     try {
       await this.store.progress(items);
     } catch (error) {
-      this.log.debug('Progress could not be stored', { error: String(error) });
+      this.trouble.report('Progress could not be stored', error);
     }
     this.writing = false;
     if (this.pending.size > 0) this.plan();

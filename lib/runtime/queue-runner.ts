@@ -38,7 +38,7 @@ export class QueueRunner {
   private reserving = false;
   /** A settlement is under way. */
   private settling = false;
-  private turnPlanned = false;
+  private plannedTurn: NodeJS.Immediate | undefined;
   private readonly backoff = new Backoff();
   private backingOff = false;
   private starting = false;
@@ -80,6 +80,8 @@ export class QueueRunner {
     this.wakes++;
     this.hungry = true;
     this.position.workCameIn();
+    // What was fetched ahead has not started, so a suspension stops it too.
+    if (this.buffer.size > 0 && this.tools.isSuspended(this.queue)) this.putBack(this.buffer.clear());
     this.turn();
   }
 
@@ -221,10 +223,8 @@ export class QueueRunner {
 
   /** What ends in the same turn of the event loop is settled together. */
   private planTurn(): void {
-    if (this.turnPlanned) return;
-    this.turnPlanned = true;
-    setImmediate(() => {
-      this.turnPlanned = false;
+    this.plannedTurn ??= setImmediate(() => {
+      this.plannedTurn = undefined;
       this.turn();
     });
   }
@@ -234,7 +234,7 @@ export class QueueRunner {
   }
 
   private backOff(error: unknown): void {
-    this.tools.log.debug(`Queue '${this.queue}' could not reach its tables, trying again`, { error: String(error) });
+    this.tools.trouble.report(`Queue '${this.queue}' cannot reserve or settle jobs, trying again`, error);
     this.backingOff = true;
     const again = (): void => {
       this.backingOff = false;

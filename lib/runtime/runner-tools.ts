@@ -3,6 +3,7 @@ import type { ReservationStore } from '../interfaces/ports/index.js';
 import type { RunTools } from './job-runs.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { ProgressWriter } from './progress-writer.js';
+import type { TroubleLog } from './trouble-log.js';
 
 export interface QueueRunnerOptions {
   readonly queue: string;
@@ -19,6 +20,7 @@ export interface RunnerTools extends RunTools {
   readonly store: ReservationStore;
   readonly lease: LeaseKeeper;
   readonly progress: ProgressWriter;
+  readonly trouble: TroubleLog;
   readonly isSuspended: (queue: string) => boolean;
   /** A job of this process will be due in so many milliseconds. */
   readonly onDueIn: (delayMs: number) => void;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from '../core/backoff.js';
+import { isDataError } from '../core/data-error.js';
 import { finish, type Finish, type Requeue, type Settlement } from '../core/settlement.js';
 import type { Exchange, Exchanged, KeptFinish, ReservationStore } from '../interfaces/ports/index.js';
 
@@ -32,6 +33,8 @@ export class Settler {
   /** Ids whose settlement was sent without an answer: it may have been written. */
   private readonly uncertain = new Set<string>();
   private flushing = false;
+  /** So many settlements are sent one by one, since one among them was refused. */
+  private alone = 0;
 
   constructor(
     private readonly store: ReservationStore,
@@ -77,15 +80,35 @@ export class Settler {
    * the database did not answer.
    */
   async exchange(request: Omit<Exchange, 'finishes'>, settle: boolean): Promise<Exchanged> {
-    const finishes = settle ? this.finishes.splice(0, MAX_FINISHES) : [];
+    const finishes = settle ? this.finishes.splice(0, this.batchSize()) : [];
     try {
       const exchanged = await this.store.exchange({ ...request, finishes });
       if (finishes.length > 0) this.close(finishes, exchanged.lost);
       return exchanged;
     } catch (error) {
-      this.keep(finishes, (kept) => this.finishes.unshift(...kept));
+      const kept = this.setApart(finishes, error);
+      this.keep(kept, (unsent) => this.finishes.unshift(...(unsent as KeptFinish[])));
       throw error;
     }
+  }
+
+  private batchSize(): number {
+    if (this.alone === 0) return MAX_FINISHES;
+    this.alone--;
+    return 1;
+  }
+
+  /**
+   * PostgreSQL refused a value: the settlements of the batch are sent one by one, and the one that is
+   * refused alone is replaced by a settlement that holds constants only.
+   */
+  private setApart<T extends Settlement>(batch: readonly T[], error: unknown): Array<T | KeptFinish> {
+    if (!isDataError(error)) return [...batch];
+    if (batch.length > 1) this.alone = Math.max(this.alone, batch.length);
+    const [only] = batch;
+    if (batch.length !== 1 || !only) return [...batch];
+    const failure = { name: 'UnstorableOutcomeError', message: 'PostgreSQL could not store the outcome of the run' };
+    return [{ ...finish(only, 'abandoned', null, failure), keepMs: this.keepMs('abandoned'), progress: null }];
   }
 
   private close(settled: readonly Settlement[], lost: readonly string[]): void {
@@ -111,7 +134,7 @@ export class Settler {
     this.flushing = true;
     const backoff = new Backoff();
     while (this.requeues.length > 0) {
-      const batch = this.requeues.splice(0, MAX_FINISHES);
+      const batch = this.requeues.splice(0, this.batchSize());
       try {
         const refused = await this.store.requeue(batch);
         const cancelled = new Set(refused.filter((job) => job.cancelled).map((job) => job.id));
@@ -122,8 +145,13 @@ export class Settler {
         if (back.length > 0 || cancelled.size > 0) {
           this.callbacks.onRequeued(Math.min(...back.map(({ delayMs }) => delayMs), 60_000));
         }
-      } catch {
-        this.keep(batch, (kept) => this.requeues.unshift(...kept));
+      } catch (error) {
+        const [kept] = this.setApart(batch, error);
+        if (batch.length === 1 && kept?.action === 'finish') {
+          this.add(kept);
+          continue;
+        }
+        this.keep(batch, (unsent) => this.requeues.unshift(...unsent));
         await sleep(backoff.next(), undefined, { ref: false });
       }
     }

@@ -1,7 +1,9 @@
+import { DatabaseUnavailableError } from '../errors/database.errors.js';
 import { JobCancelledError } from '../errors/job.errors.js';
 import type { Log, RescuePolicy, SweepStore } from '../interfaces/ports/index.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { QueueRunner } from './queue-runner.js';
+import type { TroubleLog } from './trouble-log.js';
 
 export interface SweeperOptions {
   readonly sweepIntervalMs: number;
@@ -45,6 +47,7 @@ export class Sweeper {
     private readonly lease: LeaseKeeper,
     private readonly isListening: () => boolean,
     private readonly options: SweeperOptions,
+    private readonly trouble: TroubleLog,
     private readonly log: Log,
   ) {
     this.runners = new Map(runners.map((runner) => [runner.queue, runner]));
@@ -90,7 +93,7 @@ export class Sweeper {
       await this.rescue();
       await this.reconcile();
     } catch (error) {
-      this.log.debug('A sweep failed, trying again at the next one', { error: String(error) });
+      this.trouble.report('A sweep failed, trying again at the next one', error);
     }
     await this.survey();
     this.sweeping = false;
@@ -127,7 +130,7 @@ export class Sweeper {
     this.reconciling = true;
     setImmediate(() => {
       this.reconciling = false;
-      this.reconcile().catch((error: unknown) => this.log.debug('Held jobs could not be listed', { error: String(error) }));
+      this.reconcile().catch((error: unknown) => this.trouble.report('Held jobs could not be listed', error));
     });
   }
 
@@ -153,7 +156,7 @@ export class Sweeper {
       }
     } catch (error) {
       nextDueMs = this.options.pollIntervalMs;
-      this.log.debug('The due times could not be read, trying again', { error: String(error) });
+      this.trouble.report('The due times could not be read, trying again', error);
     }
     this.surveying = false;
     // A timer may fire early by a part of a millisecond.
@@ -170,6 +173,7 @@ export class Sweeper {
     try {
       this.reportRescued(await this.store.rescue({ ...this.options.rescue, except: [...this.setAside] }));
     } catch (error) {
+      if (error instanceof DatabaseUnavailableError) throw error;
       await this.rescueOneByOne(error);
     }
   }
@@ -181,6 +185,7 @@ export class Sweeper {
       try {
         this.reportRescued(await this.store.rescue({ ...this.options.rescue, except: [] }, id));
       } catch (error) {
+        if (error instanceof DatabaseUnavailableError) throw error;
         this.setAside.add(id);
         this.log.error(`Job ${id} of a dead process cannot be taken back and is set aside; mend its row by hand`, {
           jobId: id,
@@ -192,10 +197,14 @@ export class Sweeper {
   }
 
   private reportRescued(jobs: ReadonlyArray<{ id: string; queue: string; name: string; state: string }>): void {
+    const again = new Map<string, number>();
     for (const { id: jobId, queue, name, state } of jobs) {
-      const fate = state === 'available' ? 'runs again' : `is ${state}`;
-      this.log.warn(`Job ${name} was held by a process that died, and ${fate}`, { jobId, queue });
-      if (state === 'available') this.runners.get(queue)?.wake();
+      if (state === 'available') again.set(queue, (again.get(queue) ?? 0) + 1);
+      else this.log.warn(`Job ${name} was held by a process that died, and is ${state}`, { jobId, queue });
+    }
+    for (const [queue, count] of again) {
+      this.log.warn(`${count} job(s) of queue '${queue}' were held by a process that died, and run again`, { queue, count });
+      this.runners.get(queue)?.wake();
     }
   }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { EntityManager } from 'typeorm';
-import { DatabaseUnavailableError } from '../errors/database.errors.js';
+import { DatabaseUnavailableError, QueueClosedError } from '../errors/database.errors.js';
 import { isConnectionError, isRetryable, toQueueError } from './database-errors.js';
 import type { Statement } from './statement.js';
 
@@ -10,8 +10,6 @@ export type Row = Record<string, string | number | null>;
 
 export interface DatabaseOptions {
   readonly connection: pg.ClientConfig;
-  /** False behind a transaction pooler, where a session is never ours. */
-  readonly ownsSessions: boolean;
   /** After this time without an answer a connection is given up. */
   readonly queryTimeoutMs: number;
   readonly onIdleError: (error: Error) => void;
@@ -28,7 +26,12 @@ const AS_TEXT = { getTypeParser: () => (value: string) => value };
  */
 export class Database {
   private readonly pool: pg.Pool;
-  private readonly seen = new WeakSet<pg.PoolClient>();
+  /** Connections whose session has been set up. */
+  private readonly prepared = new WeakSet<pg.PoolClient>();
+
+  /** Whether a connection leads to one session of the server. Behind a transaction pooler it does not. */
+  private ownsSessions = false;
+  private closed = false;
 
   constructor(private readonly options: DatabaseOptions) {
     this.pool = new pg.Pool({
@@ -95,7 +98,16 @@ export class Database {
     }
   }
 
+  /**
+   * Tells that connections lead straight to the server, as a heartbeat of the listener proves. Until
+   * then nothing is set in a session and nothing prepared: behind a pooler others would get it.
+   */
+  trustSessions(): void {
+    this.ownsSessions = true;
+  }
+
   async close(): Promise<void> {
+    this.closed = true;
     await this.pool.end();
   }
 
@@ -103,26 +115,60 @@ export class Database {
     const client = await this.checkOut();
     let broken: Error | undefined;
     try {
-      if (this.options.ownsSessions) {
-        const query = { name: statement.name || undefined, text: statement.text, values: params };
-        return (await client.query<Row>(query)).rows;
-      }
-      await client.query('BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 10000');
-      const { rows } = await client.query<Row>(statement.text, params);
-      await client.query('COMMIT');
-      return rows;
+      if (!this.prepared.has(client)) return await this.runInTransaction(client, statement, params);
+      const query = { name: statement.name || undefined, text: statement.text, values: params };
+      return (await client.query<Row>(query)).rows;
     } catch (error) {
-      if (isConnectionError(error) || !this.options.ownsSessions) broken = error as Error;
+      if (isConnectionError(error)) broken = error as Error;
       throw error;
     } finally {
       client.release(broken);
     }
   }
 
-  private async checkOut(): Promise<pg.PoolClient> {
-    let client: pg.PoolClient;
+  /** Sets nothing that outlives the transaction. */
+  private async runInTransaction(client: pg.PoolClient, statement: Statement, params: unknown[]): Promise<Row[]> {
+    await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED; ${this.settings('SET LOCAL')}`);
     try {
-      client = await this.pool.connect();
+      const { rows } = await client.query<Row>(statement.text, params);
+      await client.query('COMMIT');
+      return rows;
+    } catch (error) {
+      if (!isConnectionError(error)) await client.query('ROLLBACK');
+      throw error;
+    }
+  }
+
+  private settings(set: 'SET' | 'SET LOCAL'): string {
+    const settings = [`TimeZone = 'UTC'`, `DateStyle = 'ISO'`, 'jit = off', `statement_timeout = ${this.options.queryTimeoutMs}`];
+    return settings.map((setting) => `${set} ${setting}`).join('; ');
+  }
+
+  private async checkOut(): Promise<pg.PoolClient> {
+    if (this.closed) {
+      throw new QueueClosedError('The application has shut down, and the queue with it. Nothing was sent to the database.');
+    }
+    const client = await this.connect();
+    if (!this.ownsSessions || this.prepared.has(client)) return client;
+    try {
+      await client.query(
+        `${this.settings('SET')}; SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        SET plan_cache_mode = force_generic_plan`,
+      );
+    } catch (error) {
+      client.release(error as Error);
+      throw error;
+    }
+    this.prepared.add(client);
+    return client;
+  }
+
+  private async connect(): Promise<pg.PoolClient> {
+    try {
+      const client = await this.pool.connect();
+      // Without a listener, a connection that breaks while it is in use would end the process.
+      if (client.listenerCount('error') === 0) client.on('error', () => undefined);
+      return client;
     } catch (error) {
       const { message, code } = error as { message?: string; code?: string };
       throw new DatabaseUnavailableError(
@@ -130,22 +176,5 @@ export class Database {
         { cause: error, mayHaveRun: false },
       );
     }
-    if (this.seen.has(client)) return client;
-    // Without a listener, a connection that breaks while it is in use would end the process.
-    client.on('error', () => undefined);
-    if (this.options.ownsSessions) {
-      try {
-        await client.query(
-          `SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; SET TimeZone = 'UTC';
-          SET DateStyle = 'ISO'; SET jit = off; SET plan_cache_mode = force_generic_plan; SET statement_timeout = ${this.options.queryTimeoutMs};
-          SET idle_in_transaction_session_timeout = ${this.options.queryTimeoutMs}`,
-        );
-      } catch (error) {
-        client.release(error as Error);
-        throw error;
-      }
-    }
-    this.seen.add(client);
-    return client;
   }
 }

@@ -16,8 +16,6 @@ export type * from './entities/index.js';
 export interface StoresOptions {
   readonly schema: string;
   readonly migrations: 'run' | 'check' | 'none';
-  /** Whether the data source leads straight to the server, so that sessions keep what is set in them. */
-  readonly direct: boolean;
   readonly queryTimeoutMs: number;
 }
 
@@ -49,7 +47,6 @@ export class Stores {
     const connection = connectionOptionsOf(dataSource);
     const database = new Database({
       connection,
-      ownsSessions: options.direct,
       queryTimeoutMs: options.queryTimeoutMs,
       onIdleError: (error) => log.debug('An idle connection was lost', { error: error.message }),
     });
@@ -60,6 +57,11 @@ export class Stores {
       throw error;
     }
     return new Stores(connection, database, options.schema);
+  }
+
+  /** The connections lead straight to the server: see `Database.trustSessions`. */
+  trustSessions(): void {
+    this.database.trustSessions();
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import { afterEach } from 'vitest';
 import { startApp, type TestApp, type TestAppOptions } from './app.js';
 import type { TestDatabase } from './database.js';
+import { until } from './wait.js';
 
 export type AppOptions = Omit<TestAppOptions, 'url'> & { readonly url?: string };
 
@@ -30,10 +31,13 @@ export async function bootError(database: TestDatabase, options: AppOptions): Pr
   try {
     app = await startApp({ url: database.url, ...options });
   } catch (error) {
-    // Nest stops nothing after a failed boot, since the process is to end.
-    await database.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name <> 'test'`,
-    );
+    // Nest stops nothing after a failed boot, since the process is to end. TypeORM may still be
+    // connecting; only its idle connections have somebody who listens for their end.
+    const others = `FROM pg_stat_activity WHERE datname = current_database() AND application_name <> 'test'`;
+    const connected = async () =>
+      (await database.query(`SELECT 1 ${others} AND state = 'idle' AND query LIKE '%current_schema%'`)).length > 0;
+    await until(connected, { timeout: 1_000 }).catch(() => undefined);
+    await database.query(`SELECT pg_terminate_backend(pid) ${others}`);
     return error as Error;
   }
   await app.close();

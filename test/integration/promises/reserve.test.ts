@@ -38,6 +38,7 @@ describe('reserving', () => {
     committed.resolve();
     await open;
     await until(() => seen.has(-1), { timeout: 2_000 });
+    expect(seen.size).toBe(3_001);
   });
 
   it('does not keep jobs waiting behind a slow one while another process is idle', async () => {

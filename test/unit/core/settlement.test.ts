@@ -19,8 +19,8 @@ describe('settlements', () => {
     ],
     [
       'a move',
-      settleFailure(job, { kind: 'move', queue: 'dead' }, failure),
-      { action: 'requeue', countAttempt: true, delayMs: 0, queue: 'dead', failureState: null, failure },
+      settleFailure(job, { kind: 'move', queue: 'dead', failureState: { stage: 0, retries: 0, moves: 1 } }, failure),
+      { action: 'requeue', countAttempt: true, delayMs: 0, queue: 'dead', failureState: { moves: 1 }, failure },
     ],
   ])('%s names the job and its reservation', (_what, settlement, expected) => {
     expect(settlement).toMatchObject({ id: 'j', reservation: 7, ...expected });

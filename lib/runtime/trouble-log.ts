@@ -1,0 +1,26 @@
+import { DatabaseUnavailableError } from '../errors/database.errors.js';
+import type { Log } from '../interfaces/ports/index.js';
+
+const REPEAT_AFTER_MS = 60_000;
+
+/**
+ * Reports failures of work that is tried again until it succeeds. That the database is away is told
+ * by the listener and needs no line here; anything else (a missing right, a dropped table) will not
+ * mend itself, so it is a warning, once a minute for each text.
+ */
+export class TroubleLog {
+  private readonly warnedAt = new Map<string, number>();
+
+  constructor(private readonly log: Log) {}
+
+  report(what: string, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (error instanceof DatabaseUnavailableError) return this.log.debug(what, { error: reason });
+    const key = `${what} ${reason}`;
+    const now = performance.now();
+    if (now - (this.warnedAt.get(key) ?? -Infinity) < REPEAT_AFTER_MS) return;
+    if (this.warnedAt.size > 100) this.warnedAt.clear();
+    this.warnedAt.set(key, now);
+    this.log.warn(`${what}: ${reason}`);
+  }
+}

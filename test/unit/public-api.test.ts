@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import * as errors from '../../lib/errors/index.js';
+import * as main from '../../lib/index.js';
+import * as migrations from '../../migrations/index.js';
+
+/** What can be imported at run time. A line that goes away breaks somebody's application. */
+const MAIN = [
+  'Abandon',
+  'AbandonJobError',
+  'ConfigExistsError',
+  'ConfigNotFoundError',
+  'DatabaseUnavailableError',
+  'DuplicateModuleError',
+  'EnqueueOutcomeUnknownError',
+  'EntitiesNotRegisteredError',
+  'ExponentialRetry',
+  'HandlerConflictError',
+  'IgnoreSuccess',
+  'InvalidArgumentError',
+  'InvalidConfigValueError',
+  'InvalidHandlerError',
+  'InvalidOptionError',
+  'JobAbandonedError',
+  'JobCancelledError',
+  'JobConfigs',
+  'JobHandler',
+  'JobNotFoundError',
+  'JobQueue',
+  'JobStateError',
+  'JobTimeoutError',
+  'LogSuccess',
+  'LostReservationError',
+  'MigrationsPendingError',
+  'Move',
+  'NotifyQueueError',
+  'NotifyQueueModule',
+  'QueueClosedError',
+  'ResultTimeoutError',
+  'Retry',
+  'SchemaTooNewError',
+  'ShutdownError',
+  'SnoozeJobError',
+  'UnknownQueueError',
+  'UnstorableValueError',
+  'UnsupportedDatabaseError',
+  'ValueTooLargeError',
+  'defineJob',
+  'notifyQueueEntities',
+  'queueEntities',
+  'toBoolean',
+  'toNumber',
+];
+
+const MIGRATIONS = ['createNotifyQueueMigrations', 'notifyQueueMigration', 'notifyQueueMigrations'];
+
+describe('the public names', () => {
+  it('of nestjs-notify-queue are these', () => {
+    expect(Object.keys(main).sort()).toEqual(MAIN);
+  });
+
+  it('of nestjs-notify-queue/migrations are these', () => {
+    expect(Object.keys(migrations).sort()).toEqual(MIGRATIONS);
+  });
+
+  it('include every error of the package, each of which is a NotifyQueueError', () => {
+    for (const [name, value] of Object.entries(errors)) {
+      // A worker that was lost throws nothing: the name stands in the job's failure.
+      if (name === 'NotifyQueueError' || name === 'WorkerLostError') continue;
+      expect(main).toHaveProperty(name, value);
+      expect(value.prototype).toBeInstanceOf(main.NotifyQueueError);
+    }
+  });
+});
