@@ -27,11 +27,14 @@ export class AppModule {
           autoLoadEntities: true,
           migrations: [CreateOrders1795500000000],
           migrationsRun: true,
+          // TypeORM's migrations take no lock: of instances that start together on an empty
+          // database one makes the table, and the others try again.
           retryAttempts: 3,
           retryDelay: 1_000,
         }),
         NotifyQueueModule.forRoot({
           migrations: 'run',
+          lease: settings.lease,
           queues: {
             invoices: { concurrency: 4, maxJobTime: '30s' },
             mail: {

@@ -19,15 +19,20 @@ try {
 async function main(): Promise<void> {
   const settings = new Settings();
   await requireFreePort(settings.port);
+  console.log(`Opening the shop with ${databaseOf(settings)} ...`);
   const database = await Database.open(settings);
   const app = await start(settings, database);
   const placed = await app.get(FirstOrders).place();
   const example = await app.get(FirstOrders).example();
-  console.log(welcome(settings.port, database.url, example));
+  console.log(welcome(settings, example));
   if (placed > 0) {
     console.log(`First start: ${placed} orders placed, their invoices are on the way.`);
   }
   await app.get(WorkProgress).show();
+}
+
+function databaseOf({ databaseUrl, dataDirectory }: Settings): string {
+  return databaseUrl ? 'the database of DATABASE_URL' : `a PostgreSQL of its own in ${dataDirectory}`;
 }
 
 async function start(settings: Settings, database: Database): Promise<INestApplication> {

@@ -2,6 +2,7 @@
 // application runs is a config row instead: see configs/shop-configs.ts.
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import type { Duration } from 'nestjs-notify-queue';
 import { parseRate } from './configs/parse-rate.js';
 
 export class Settings {
@@ -13,12 +14,15 @@ export class Settings {
   readonly dataDirectory: string;
   /** Share of mails that fail on purpose, 0 to 1, until a config row says otherwise. */
   readonly mailFaultRate: number;
+  /** How long an instance may be silent before the others take its jobs. */
+  readonly lease: Duration;
 
   constructor(env: NodeJS.ProcessEnv = process.env) {
     this.port = parsePort(env.PORT ?? '3000');
     this.databaseUrl = env.DATABASE_URL || undefined;
     this.dataDirectory = resolve(env.DATA_DIR || join(projectRoot, '.data'));
     this.mailFaultRate = parseRate(env.MAIL_FAULT_RATE ?? '0.2');
+    this.lease = (env.LEASE || '15s') as Duration; // the queue refuses anything else at boot
   }
 }
 

@@ -1,4 +1,5 @@
 // What a newcomer reads after the start: where the shop is and what to try.
+import type { Settings } from '../settings.js';
 
 const EXAMPLE = {
   customer: {
@@ -11,7 +12,7 @@ const EXAMPLE = {
   lines: [{ sku: 'INK-30-MOS', description: 'Ink 30 ml, Moss', quantity: 2, unitPriceCents: 1190 }],
 };
 
-export function welcome(port: number, databaseUrl: string, orderId: string): string {
+export function welcome({ port }: Settings, orderId: string): string {
   const shop = `http://localhost:${port}`;
   const order = `${shop}/orders/${orderId}`;
   const json = `-H 'content-type: application/json'`;
@@ -26,9 +27,15 @@ Place an order, look at one, get its invoice, see the queues, stop automatic inv
   curl -s ${shop}/queue/status
   curl -s -X PUT ${auto} ${json} -d '{"value":"false"}'
 
-A second instance shares the work:
-  PORT=${port + 1} DATABASE_URL='${databaseUrl}' npm start
+A second instance, in another terminal${sameEnvironment()}, shares the work:
+  PORT=${port + 1} npm start
 
 Ctrl-C stops it.
 `;
+}
+
+/** A value is not repeated here: a URL may hold a password. */
+function sameEnvironment(): string {
+  const names = ['DATABASE_URL', 'DATA_DIR'].filter((name) => process.env[name]);
+  return names.length > 0 ? `, with the same ${names.join(' and ')}` : '';
 }

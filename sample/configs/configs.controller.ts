@@ -1,7 +1,7 @@
 // Shows and changes config rows: the shop's own and those of the queue, such as `suspended`.
 import { BadRequestException, Body, Controller, Get, Param, Put } from '@nestjs/common';
-import { JobConfigs } from 'nestjs-notify-queue';
-import { SHOP_PARSERS } from './shop-configs.js';
+import { InvalidConfigValueError, JobConfigs } from 'nestjs-notify-queue';
+import { parserOf } from './shop-configs.js';
 
 @Controller('configs')
 export class ConfigsController {
@@ -19,14 +19,18 @@ export class ConfigsController {
     }
     const text = String(value);
     refuseUnreadable(key, text);
-    return this.configs.set(key, text);
+    try {
+      return await this.configs.set(key, text);
+    } catch (error) {
+      throw error instanceof InvalidConfigValueError ? new BadRequestException(error.message) : error;
+    }
   }
 }
 
 /** A row that can't be read would be ignored everywhere: say so to whoever writes it. */
 function refuseUnreadable(key: string, text: string): void {
   try {
-    SHOP_PARSERS.get(key)?.(text);
+    parserOf(key)?.(text);
   } catch (error) {
     throw new BadRequestException(`${key}: ${(error as Error).message}`);
   }

@@ -9,11 +9,14 @@ import { parseRate } from './parse-rate.js';
 export const AUTO_INVOICING = 'invoicing.auto';
 export const MAIL_FAULT_RATE = 'mail.fault_rate';
 
-/** How the value of a known key is read; each throws on a value that it can't read. */
-export const SHOP_PARSERS = new Map<string, (text: string) => unknown>([
-  [AUTO_INVOICING, toBoolean],
-  [MAIL_FAULT_RATE, parseRate],
-]);
+/** How the value of a key is read, if we know; it throws on a value that it can't read. */
+export function parserOf(key: string): ((text: string) => unknown) | undefined {
+  if (key === MAIL_FAULT_RATE) {
+    return parseRate;
+  }
+  // `suspended` and `<queue>_suspended` are the queue's own switches.
+  return key === AUTO_INVOICING || /(^|_)suspended$/.test(key) ? toBoolean : undefined;
+}
 
 @Injectable()
 export class ShopConfigs implements OnModuleDestroy {

@@ -5,6 +5,7 @@ import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { JobQueue } from 'nestjs-notify-queue';
 import type { DataSource } from 'typeorm';
+import { MailInvoice } from '../invoicing/invoice.jobs.js';
 import { ProgressLine } from './progress-line.js';
 
 interface Work {
@@ -42,7 +43,7 @@ export class WorkProgress implements OnModuleDestroy {
       const work = await this.look().catch(() => undefined); // the database may be away for a while
       const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
       if (work?.unfinished === 0) {
-        return line.end(shown ? summaryOf(work, seconds) : '');
+        return line.end(shown ? await this.summaryOf(work, seconds) : '');
       }
       if (work) {
         const { wanted, invoiced, mailed } = work;
@@ -66,10 +67,23 @@ export class WorkProgress implements OnModuleDestroy {
       FROM orders`);
     return { unfinished, ...counts! };
   }
-}
 
-function summaryOf({ wanted, mailed }: Work, seconds: string): string {
-  const abandoned = wanted - mailed;
-  const rest = abandoned > 0 ? ` Given up after the last attempt: ${abandoned}.` : '';
-  return `${mailed} invoices rendered and mailed in ${seconds} s.${rest}`;
+  private async summaryOf({ wanted, mailed }: Work, seconds: string): Promise<string> {
+    const retried = await this.countRetried().catch(() => 0);
+    const abandoned = wanted - mailed;
+    const rest = abandoned > 0 ? ` Given up after the last attempt: ${abandoned}.` : '';
+    return `${mailed} invoices rendered and mailed, ${retried} mails after a retry, in ${seconds} s.${rest}`;
+  }
+
+  private async countRetried(): Promise<number> {
+    const mails = this.jobQueue.iterate(
+      { name: MailInvoice.name, state: 'completed' },
+      { limit: 1_000, predicate: (job) => job.attempt > 1 },
+    );
+    let count = 0;
+    for await (const _ of mails) {
+      count += 1;
+    }
+    return count;
+  }
 }

@@ -1,3 +1,4 @@
+import { channelsOf } from '../../lib/core/schema-name.js';
 import type { TestDatabase } from './database.js';
 
 type Queryable = Pick<TestDatabase, 'query'>;
@@ -64,14 +65,14 @@ const QUERIES = {
     WHERE p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)`,
 } satisfies Record<string, string>;
 
-/** One spelling for the schema and for the role that owns everything, in whatever quotes they stand. */
+/** One spelling for the schema, its channels and the role that owns everything, in whatever quotes they stand. */
 function normalise(line: string, schema: string): string {
-  const spellings = [
-    `"${schema.replaceAll('"', '""')}"`,
-    `E'${schema.replaceAll('\\', '\\\\').replaceAll("'", "''")}`,
-    schema,
-  ];
-  return spellings
-    .reduce((text, spelling) => text.replaceAll(spelling, spelling.startsWith("E'") ? "E'SCHEMA" : 'SCHEMA'), line)
+  const channelPrefix = channelsOf(schema).jobs.replace(/\.jobs$/, '');
+  const literal = (text: string): string => `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}`;
+  return line
+    .replaceAll(`"${schema.replaceAll('"', '""')}"`, 'SCHEMA')
+    .replaceAll(literal(schema), "E'SCHEMA")
+    .replaceAll(literal(channelPrefix), "E'SCHEMA")
+    .replaceAll(schema, 'SCHEMA')
     .replaceAll(/\b\w+=(?=[a-zA-Z*]+\/)|(?<=\/)\w+(?=[,}])/g, (role) => (role.endsWith('=') ? 'owner=' : 'owner'));
 }

@@ -57,64 +57,76 @@ export function spawnWorker({ url, options = {}, env = {} }: WorkerOptions): Wor
     env: { ...process.env, DATABASE_URL: url, QUEUE_OPTIONS: JSON.stringify(options), ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-  const events: WorkerEvent[] = [];
-  const waiting = new Set<() => void>();
+  const told = new EventLog();
   let stderr = '';
-  let exit: WorkerExit | undefined;
-
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    events.push(JSON.parse(line));
-    for (const look of [...waiting]) look();
-  });
+  createInterface({ input: child.stdout }).on('line', (line) => told.add(JSON.parse(line)));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+
   const exited = new Promise<WorkerExit>((resolve, reject) => {
-    child.once('error', reject);
     let at = 0;
-    child.once('exit', () => (at = performance.timeOrigin + performance.now()));
+    child.once('error', reject);
+    child.once('exit', () => (at = now()));
     // After 'close' everything it told has arrived.
     child.once('close', (code, signal) => {
-      exit = { code, signal, at };
       running.delete(worker);
-      for (const look of [...waiting]) look();
-      resolve(exit);
+      told.end(`It exited with ${signal ?? code}\n${stderr}`);
+      resolve({ code, signal, at });
     });
   });
-
   const worker: Worker = {
     pid: child.pid!,
-    events,
+    events: told.events,
     exited,
     get stderr() {
       return stderr;
     },
     kill: (signal) => void child.kill(signal),
-    waitFor(predicate, { timeout = 10_000 } = {}) {
-      return new Promise((resolve, reject) => {
-        let looked = 0;
-        const look = () => {
-          while (looked < events.length) {
-            const event = events[looked++]!;
-            if (predicate(event)) return settle(() => resolve(event));
-          }
-          if (exit) settle(() => reject(failure(`It exited with ${exit?.signal ?? exit?.code}`)));
-        };
-        const settle = (how: () => void) => {
-          clearTimeout(timer);
-          waiting.delete(look);
-          how();
-        };
-        const failure = (what: string) =>
-          new Error(
-            [`${what} before ${predicate}`, ...events.slice(-10).map((event) => JSON.stringify(event)), stderr].join('\n'),
-          );
-        const timer = setTimeout(() => settle(() => reject(failure(`${timeout} ms went by`))), timeout);
-        waiting.add(look);
-        look();
-      });
-    },
+    waitFor: (predicate, { timeout = 10_000 } = {}) => told.waitFor(predicate, timeout),
   };
   running.add(worker);
   return worker;
+}
+
+/** What a worker has told, and who waits for more of it. */
+class EventLog {
+  readonly events: WorkerEvent[] = [];
+  private readonly waiting = new Set<() => void>();
+  private ended: string | undefined;
+
+  add(event: WorkerEvent): void {
+    this.events.push(event);
+    for (const look of this.waiting) look();
+  }
+
+  end(why: string): void {
+    this.ended = why;
+    for (const look of this.waiting) look();
+  }
+
+  waitFor(predicate: (event: WorkerEvent) => boolean, timeoutMs: number): Promise<WorkerEvent> {
+    return new Promise((resolve, reject) => {
+      let looked = 0;
+      const settle = (how: () => void) => {
+        clearTimeout(timer);
+        this.waiting.delete(look);
+        how();
+      };
+      const fail = (why: string) => {
+        const last = this.events.slice(-10).map((event) => JSON.stringify(event));
+        settle(() => reject(new Error([`Waited for ${predicate}. ${why}`, ...last].join('\n'))));
+      };
+      const look = () => {
+        for (; looked < this.events.length; looked++) {
+          const event = this.events[looked]!;
+          if (predicate(event)) return settle(() => resolve(event));
+        }
+        if (this.ended !== undefined) fail(this.ended);
+      };
+      const timer = setTimeout(() => fail(`${timeoutMs} ms went by`), timeoutMs);
+      this.waiting.add(look);
+      look();
+    });
+  }
 }
 
 /** For `waitFor`: an event of this type, of this job if one is named. */
@@ -124,3 +136,6 @@ export function happened(type: WorkerEvent['type'], jobId?: string): (event: Wor
   predicate.toString = () => `${type}${jobId ? ` of job ${jobId}` : ''}`;
   return predicate;
 }
+
+/** The clock that events are told by. */
+export const now = (): number => performance.timeOrigin + performance.now();
