@@ -50,7 +50,7 @@ export class NotifyQueueRuntime {
         onWork: (queue) => this.engine?.parts.sweeper.workCameIn(queue),
         onConfig: (key) => void this.feed.refresh(key === '' ? undefined : [key]),
         onSignal: (jobId) => this.signalled(jobId),
-        onUp: () => this.catchUp(),
+        onUp: (direct) => this.catchUp(direct),
         onDown: () => this.startPolling(),
       },
       log,
@@ -90,9 +90,9 @@ export class NotifyQueueRuntime {
   }
 
   /** Notifications may have been missed: look at everything. */
-  private catchUp(): void {
-    // A URL of its own says that the data source leads through a pooler.
-    if (this.options.listenUrl === undefined) this.stores.trustSessions();
+  private catchUp(direct: boolean): void {
+    // With a URL of its own, the listener knows nothing of the data source's connections.
+    if (direct && this.options.listenUrl === undefined) this.stores.trustSessions();
     void this.feed.refresh();
     this.signals.signalAll();
     void this.engine?.parts.sweeper.sweep();

@@ -21,8 +21,8 @@ export class Heartbeat {
     if (this.waiting?.nonce === nonce) this.waiting.answer();
   }
 
-  /** One beat. Rejects when it does not come back in time. */
-  async prove(): Promise<void> {
+  /** One beat, sent from here or from elsewhere. Rejects when it does not come back in time. */
+  async prove(send = this.send): Promise<void> {
     const nonce = randomUUID();
     let sent = false;
     const answered = new Promise<void>((resolve, reject) => {
@@ -33,7 +33,7 @@ export class Heartbeat {
       }, this.timeoutMs);
     });
     try {
-      await Promise.race([answered, this.send(nonce).then(() => ((sent = true), answered))]);
+      await Promise.race([answered, send(nonce).then(() => ((sent = true), answered))]);
     } finally {
       clearTimeout(this.timer);
       answered.catch(() => undefined);

@@ -16,8 +16,11 @@ export interface ListenerCallbacks {
   readonly onConfig: (key: string) => void;
   /** This job has something for its watchers or its runner. */
   readonly onSignal: (jobId: string) => void;
-  /** Listening has begun, or begun again: whatever came before may have been missed. */
-  readonly onUp: () => void;
+  /**
+   * Listening has begun, or begun again: whatever came before may have been missed. `direct` tells
+   * that the connection leads straight to a session of the server, through no pooler.
+   */
+  readonly onUp: (direct: boolean) => void;
   readonly onDown: () => void;
 }
 
@@ -100,9 +103,11 @@ export class Listener {
         await client.query(`LISTEN ${quoteIdentifier(channel)}`);
       }
       subscribed = true;
-      await heartbeat.prove();
+      const direct = await leadsToItsOwnSession(client);
+      // Through a pooler, what this connection sends to itself may arrive although nobody else's does.
+      await (direct ? heartbeat.prove() : heartbeat.prove((nonce) => this.sendFromElsewhere(beatChannel, nonce)));
       onProven();
-      this.rise();
+      this.rise(direct);
       await Promise.race([lost, heartbeat.keepProving()]);
       return false;
     } catch (error) {
@@ -129,11 +134,19 @@ export class Listener {
     else if (channel === channels.signals) this.callbacks.onSignal(payload);
   }
 
-  private rise(): void {
+  private async sendFromElsewhere(channel: string, nonce: string): Promise<void> {
+    const client = new pg.Client({ ...this.options.connection, application_name: 'notify-queue listener' });
+    client.on('error', () => undefined);
+    await client.connect();
+    await client.query('SELECT pg_notify($1, $2)', [channel, nonce]);
+    await client.end();
+  }
+
+  private rise(direct: boolean): void {
     this.up = true;
     this.warned = false;
     if (++this.reconnects > 0) this.log.log('Listening for notifications again');
-    this.callbacks.onUp();
+    this.callbacks.onUp(direct);
   }
 
   private fall(): void {
@@ -158,4 +171,10 @@ export class Listener {
       this.log.warn('Cannot listen for notifications; polling until it works', { error: String(error) });
     }
   }
+}
+
+/** A pooler gives its clients a process id of its own making, so that it can route their cancel requests. */
+async function leadsToItsOwnSession(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ pid: number | string }>('SELECT pg_backend_pid() AS pid');
+  return Number(rows[0]?.pid) === (client as unknown as { processID: number }).processID;
 }

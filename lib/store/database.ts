@@ -151,9 +151,11 @@ export class Database {
     const client = await this.connect();
     if (!this.ownsSessions || this.prepared.has(client)) return client;
     try {
+      // A generic plan made while a table is empty is kept until the next analysis, however large the table
+      // becomes: such a plan must not scan it from end to end.
       await client.query(
         `${this.settings('SET')}; SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        SET plan_cache_mode = force_generic_plan`,
+        SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off`,
       );
     } catch (error) {
       client.release(error as Error);
