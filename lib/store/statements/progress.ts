@@ -16,7 +16,7 @@ WITH input AS MATERIALIZED (
   ORDER BY j.id FOR UPDATE OF j
 ), written AS (
   UPDATE ${schema}.jobs j SET progress = h.progress::jsonb FROM held h
-  WHERE j.ctid = ANY (ARRAY(SELECT ctid FROM held)) AND j.id = h.id
+  WHERE j.id = ANY (ARRAY(SELECT id FROM held)) AND j.id = h.id
   RETURNING j.id, j.watched
 )
 SELECT count(pg_notify(${channels.signals}, id::text))::int AS told FROM written WHERE watched`,

@@ -25,7 +25,7 @@ WHERE ($1::text IS NULL OR queue = $1) AND ($2::text IS NULL OR name = $2)
   AND ($5::float8 IS NULL OR enqueued_at >= to_timestamp($5 / 1000))
   AND ($6::float8 IS NULL OR enqueued_at < to_timestamp($6 / 1000))
   AND ($7::uuid IS NULL OR id ${order === 'oldest' ? '>' : '<'} $7)
-ORDER BY id ${order === 'oldest' ? 'ASC' : 'DESC'} LIMIT $8`,
+ORDER BY all_jobs.id ${order === 'oldest' ? 'ASC' : 'DESC'} LIMIT $8`,
 });
 
 /** Live jobs counted by queue and state, with the age of the oldest due one: reads the live table once. */

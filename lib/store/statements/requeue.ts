@@ -28,7 +28,7 @@ WITH input AS MATERIALIZED (
     queue = COALESCE(h.move_to, j.queue),
     failure_state = CASE WHEN h.counts = 1 THEN h.failure_state::jsonb ELSE j.failure_state END,
     failure = COALESCE(h.failure::jsonb, j.failure), reserved_by = NULL, reserved_at = NULL
-  FROM held h WHERE j.ctid = ANY (ARRAY(SELECT ctid FROM held)) AND j.id = h.id AND NOT h.cancel_requested
+  FROM held h WHERE j.id = ANY (ARRAY(SELECT id FROM held)) AND j.id = h.id AND NOT h.cancel_requested
   RETURNING j.id, j.queue, h.delay_ms
 ), woken AS MATERIALIZED (
   SELECT count(${schema}.wake_queue(q.queue)) FROM (SELECT DISTINCT queue FROM back WHERE delay_ms <= 60000) q

@@ -76,5 +76,7 @@ export const strays = ({ schema }: StatementNames): Statement => ({
   name: 'nq_strays',
   text: `
 WITH ${holders(schema)}
-SELECT j.id::text AS id FROM dead JOIN ${schema}.jobs j ON j.state = 'reserved' AND j.reserved_by = dead.id LIMIT 1000`,
+SELECT s.id::text AS id FROM dead CROSS JOIN LATERAL (
+  SELECT j.id FROM ${schema}.jobs j WHERE j.state = 'reserved' AND j.reserved_by = dead.id LIMIT 1000
+) s LIMIT 1000`,
 });

@@ -25,9 +25,10 @@ WITH mine AS (
   SELECT queue, count(*) AS jobs FROM promoted GROUP BY queue
 )
 SELECT mine.queue,
-  (counted.jobs > 0 OR EXISTS (
-    SELECT FROM ${schema}.jobs j WHERE j.state = 'available' AND j.queue = mine.queue
-  ))::int AS available,
+  (counted.jobs > 0 OR (
+    SELECT true FROM ${schema}.jobs j WHERE j.state = 'available' AND j.queue = mine.queue
+    ORDER BY j.queue, j.priority, j.run_at, j.id LIMIT 1
+  ) IS NOT NULL)::int AS available,
   CASE WHEN counted.jobs >= ${PROMOTION_BATCH} THEN 0 ELSE (
     SELECT (extract(epoch FROM COALESCE(j.retry_at, j.run_at) - statement_timestamp()) * 1000)::float8
     FROM ${schema}.jobs j

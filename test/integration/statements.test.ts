@@ -1,0 +1,240 @@
+import { randomUUID } from 'node:crypto';
+import type pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Database } from '../../lib/store/database.js';
+import { createStatements, type Statements } from '../../lib/store/statements/index.js';
+import type { Query } from '../../migrations/apply.js';
+import { createTestDatabase, useTestDatabase, type TestDatabase } from '../support/database.js';
+import { explain, explainPrepared } from '../support/plans.js';
+import { queryOn } from '../support/empty-database.js';
+import { until } from '../support/wait.js';
+
+const STATEMENTS = createStatements('notify_queue');
+const START = [-32_768, '-infinity', '00000000-0000-0000-0000-000000000000'];
+const IDS = Array.from({ length: 100 }, () => randomUUID());
+const fill = <T>(value: T): T[] => IDS.map(() => value);
+const [ID] = IDS as [string];
+
+interface Expectation {
+  readonly params: readonly unknown[];
+  /** The indexes that the statement's header names, and that its plan must use. */
+  readonly indexes: readonly string[];
+  /** Reads a table from end to end on purpose. */
+  readonly scans?: readonly string[];
+}
+
+const NEW_JOBS = JSON.stringify(IDS.map((id) => ({ id, queue: 'mail', name: 'greet', payload: {}, priority: 0 })));
+const FINISHES = [IDS, fill(1), fill('completed'), fill('null'), fill(null), fill(60_000), fill(null)];
+const NO_FINISHES = [[], [], [], [], [], [], []];
+const JOB = ['jobs_pkey'];
+const KEEP = [['mail'], [60_000], 60_000];
+const ANY_JOB = [null, null, null, null, null, null];
+
+const EXPECTATIONS: Record<keyof Statements, Expectation> & Record<string, Expectation> = {
+  exchange: { params: ['mail', 100, ID, ['greet'], ['suspended'], ...FINISHES, ...START], indexes: ['jobs_available_idx', ...JOB] },
+  'exchange of nothing': { params: ['mail', 1, ID, ['greet'], [], ...NO_FINISHES, ...START], indexes: ['jobs_available_idx', ...JOB] },
+  requeue: { params: [IDS, fill(1), fill(1_000), fill(1), fill(null), fill(null), fill(null)], indexes: JOB },
+  progress: { params: [IDS, fill(1), fill('{}')], indexes: JOB },
+  rescue: { params: [3, ...KEEP, [], null], indexes: ['jobs_reserved_idx'] },
+  strays: { params: [], indexes: ['jobs_reserved_idx'] },
+  holdings: { params: [ID], indexes: ['jobs_reserved_idx'] },
+  survey: { params: [['mail', 'report']], indexes: ['jobs_available_idx', 'jobs_scheduled_idx'] },
+  getJob: { params: [ID], indexes: ['job_history_pkey', ...JOB] },
+  findOldestJobs: { params: [...ANY_JOB, ID, 100], indexes: ['job_history_pkey', ...JOB] },
+  findNewestJobs: { params: [...ANY_JOB, null, 100], indexes: ['job_history_pkey', ...JOB] },
+  cancelJob: { params: [ID, 1, ...KEEP], indexes: JOB },
+  moveJob: { params: [ID, 'report'], indexes: JOB },
+  retryJob: { params: [ID], indexes: ['job_history_pkey', ...JOB] },
+  watchJob: { params: [ID], indexes: JOB },
+  insertJobs: { params: [NEW_JOBS], indexes: [] },
+  insertJobsOnce: { params: [NEW_JOBS], indexes: ['job_history_pkey'] },
+  insertReserved: { params: [NEW_JOBS, ID, []], indexes: [] },
+  listInstances: { params: [], indexes: ['jobs_reserved_idx'] },
+  countJobs: { params: [null], indexes: [], scans: ['jobs'] },
+  readConfigs: { params: [null], indexes: [] },
+  createConfig: { params: ['key', 'value'], indexes: [] },
+  setConfig: { params: ['key', 'value'], indexes: [] },
+  updateConfig: { params: ['key', 'value'], indexes: [] },
+  deleteConfig: { params: ['key'], indexes: [] },
+  register: { params: [ID, 'host', 1, '1.0.0', ['mail'], 15_000, null], indexes: [] },
+  renew: { params: [ID, 15_000], indexes: [] },
+  unregister: { params: [ID], indexes: [] },
+  prepareHistory: { params: [[60_000]], indexes: [] },
+  expireHistory: { params: [], indexes: [] },
+};
+
+/** 100,000 live jobs of every state in four queues, as many finished ones in every partition, and dead and living processes. */
+const SEED = `
+  INSERT INTO notify_queue.job_instances (id, host, pid, version, queues, started_at, heartbeat_at, expires_at)
+    SELECT gen_random_uuid(), 'host', n, '1.0.0', '{mail}', now(), now(), now() + (n % 2 * 2 - 1) * interval '1 day'
+    FROM generate_series(1, 20) n;
+  INSERT INTO notify_queue.jobs (queue, name, state, priority, run_at, reserved_by, reserved_at, notify)
+    SELECT (ARRAY['mail', 'report', 'import', 'rare'])[1 + least(n % 10, 3)], 'greet', s.state, n % 3,
+      now() + (n % 1000 - 500) * interval '1 s', i.ids[1 + n % 20], CASE WHEN s.state = 'reserved' THEN now() END, false
+    FROM generate_series(1, 100000) n
+    CROSS JOIN LATERAL (SELECT (ARRAY['available', 'scheduled', 'reserved'])[1 + n % 7 % 3] AS state) s
+    LEFT JOIN (SELECT array_agg(id) AS ids FROM notify_queue.job_instances) i ON s.state = 'reserved';
+  INSERT INTO notify_queue.job_history (id, run_at, enqueued_at, finished_at, keep_until, reservation, attempt, crashes,
+      priority, state, queue, name, payload)
+    SELECT gen_random_uuid(), now(), now(), now(),
+      CASE n % 45 WHEN 43 THEN 'infinity' WHEN 44 THEN now() + interval '1 year' ELSE now() + n % 45 * interval '1 day' END, 1, 1, 0, 0, 'completed', 'mail', 'greet', '{}'
+    FROM generate_series(1, 100000) n;`;
+
+async function seed(database: TestDatabase, before = ''): Promise<void> {
+  await database.query(`SELECT notify_queue.history_prepare(array_agg(n * interval '1 day')) FROM generate_series(0, 39) n`);
+  await database.query(`ALTER TABLE notify_queue.jobs SET (autovacuum_enabled = off); ${before}; ${SEED}`);
+}
+
+const ANALYZE = 'ANALYZE notify_queue.jobs, notify_queue.job_history, notify_queue.job_instances';
+
+const STATISTICS: Record<string, (database: TestDatabase) => Promise<unknown>> = {
+  'never analysed': (database) => seed(database),
+  'analysed when it held 100 jobs of one state': (database) =>
+    seed(
+      database,
+      `INSERT INTO notify_queue.jobs (queue, name, notify) SELECT 'mail', 'greet', false FROM generate_series(1, 100); ${ANALYZE}`,
+    ),
+  analysed: async (database) => {
+    await seed(database);
+    await database.query(ANALYZE);
+  },
+};
+
+describe.each(Object.keys(STATISTICS))('on 100,000 jobs, %s,', (statistics) => {
+  let database: TestDatabase;
+  let query: Query;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    await STATISTICS[statistics]?.(database);
+    query = await queryOn(database);
+  });
+  afterAll(() => database?.drop());
+
+  describe.each(['force_generic_plan', 'auto'])('with plan_cache_mode %s,', (mode) => {
+    beforeAll(() => query(`SET plan_cache_mode = ${mode}`));
+
+    // Searches are not prepared, so that each is planned for the criteria that it has.
+    const expectations = Object.entries(EXPECTATIONS).filter(([name]) => mode === 'auto' || !name.startsWith('find'));
+
+    it.each(expectations)('%s reads by its indexes', async (name, { params, indexes, scans = [] }) => {
+      const statement = STATEMENTS[name.split(' ')[0] as keyof Statements];
+      const plan = await explain(query, statement.text, params);
+      expect(plan.scanned).toEqual(scans);
+      expect(plan.indexes).toEqual(expect.arrayContaining([...indexes]));
+      for (const condition of plan.conditionsOf('jobs_available_idx')) expect(condition).toContain('queue = ');
+      for (const condition of plan.conditionsOf('jobs_scheduled_idx')) expect(condition).toContain('queue = ');
+    });
+
+    it('the reserve takes jobs in the order of the index', async () => {
+      const plan = await explain(query, STATEMENTS.exchange.text, EXPECTATIONS.exchange.params);
+      expect(plan.kindsIn('picked')).toContain('LockRows');
+      expect(plan.kindsIn('picked')).not.toContain('Sort');
+    });
+  });
+});
+
+describe('on a connection of ours, planned while the tables were empty and kept when they had 100,000 jobs,', () => {
+  it('no statement reads a table of jobs from end to end', async () => {
+    const database = await createTestDatabase();
+    const ours = new Database({ connection: { connectionString: database.url }, queryTimeoutMs: 30_000, onIdleError: () => undefined });
+    ours.trustSessions();
+    const onPurpose = (name: string): boolean => name.startsWith('find') || name === 'countJobs';
+    const expectations = Object.entries(EXPECTATIONS).filter(([name]) => !name.includes(' ') && !onPurpose(name));
+    const scanned: string[] = [];
+    await ours.withClient(async (query) => {
+      for (const [name, { params }] of expectations) {
+        await query(`PREPARE ${name} AS ${STATEMENTS[name as keyof Statements].text}`);
+        await explainPrepared(query, name, params);
+      }
+      await seed(database);
+      for (const [name, { params }] of expectations) {
+        const plan = await explainPrepared(query, name, params);
+        if (plan.scanned.length > 0) scanned.push(name);
+      }
+    });
+    await ours.close();
+    await database.drop();
+    expect(scanned).toEqual([]);
+  });
+});
+
+describe('retention', () => {
+  const database = useTestDatabase();
+
+  it('drops partitions and reads no row of the others', async () => {
+    await seed(database);
+    const client = await database.client();
+    // Yesterday's partition, as the clock will make of today's; the default partition has one row past its time.
+    await client.query(`SELECT notify_queue.history_prepare(ARRAY[interval '-1 day'])`);
+    await client.query('BEGIN');
+    const { rows } = await client.query(STATEMENTS.expireHistory.text);
+    expect(rows).toEqual([{ dropped: 1 }]);
+    const { rows: read } = await client.query(
+      `SELECT relname FROM pg_stat_xact_user_tables WHERE schemaname = 'notify_queue' AND seq_tup_read > 0`,
+    );
+    expect(read).toEqual([{ relname: 'job_history_default' }]);
+    await client.query('ROLLBACK');
+  });
+});
+
+describe('a statement that waits for a row', () => {
+  const database = useTestDatabase();
+  let other: pg.Client;
+  let id: string;
+
+  beforeAll(async () => {
+    other = await database.client();
+  });
+
+  beforeEach(async () => {
+    const [row] = await database.query<{ id: string }>(
+      `INSERT INTO notify_queue.jobs (name, state, reserved_by, reserved_at, reservation, attempt)
+       VALUES ('greet', 'reserved', gen_random_uuid(), now(), 1, 1) RETURNING id`,
+    );
+    id = row?.id ?? '';
+  });
+
+  /** Runs the statement while somebody else's write of the row is not yet committed. */
+  async function runBeside(write: string, statement: { text: string }, params: unknown[]): Promise<unknown[]> {
+    await other.query('BEGIN');
+    await other.query(write, [id]);
+    const running = database.query(statement.text, params);
+    const isWaiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    await until(async () => (await database.query(isWaiting)).length > 0);
+    await other.query('COMMIT');
+    return running;
+  }
+
+  const watch = STATEMENTS.watchJob.text;
+
+  it('settles the job all the same', async () => {
+    const finish = [[id], [1], ['completed'], ['1'], [null], [60_000], [null]];
+    const rows = await runBeside(watch, STATEMENTS.exchange, ['default', 0, randomUUID(), [], [], ...finish, ...START]);
+    expect(rows).toMatchObject([{ lost: null }]);
+    expect(await database.query('SELECT state FROM notify_queue.all_jobs WHERE id = $1', [id])).toEqual([{ state: 'completed' }]);
+  });
+
+  it('puts the job back all the same', async () => {
+    expect(await runBeside(watch, STATEMENTS.requeue, [[id], [1], [0], [1], [null], [null], [null]])).toEqual([]);
+    expect(await database.query('SELECT state FROM notify_queue.jobs WHERE id = $1', [id])).toEqual([{ state: 'available' }]);
+  });
+
+  it('stores the progress all the same', async () => {
+    await runBeside(watch, STATEMENTS.progress, [[id], [1], ['50']]);
+    expect(await database.query('SELECT progress FROM notify_queue.jobs WHERE id = $1', [id])).toEqual([{ progress: 50 }]);
+  });
+
+  it('refuses to put the job back when the write was a request to cancel it', async () => {
+    const request = 'UPDATE notify_queue.jobs SET cancel_requested = true WHERE id = $1';
+    const rows = await runBeside(request, STATEMENTS.requeue, [[id], [1], [0], [1], [null], [null], [null]]);
+    expect(rows).toEqual([{ id, cancelled: 1 }]);
+  });
+
+  it('changes nothing when the write took the reservation away', async () => {
+    const steal = 'UPDATE notify_queue.jobs SET reservation = 2 WHERE id = $1';
+    const rows = await runBeside(steal, STATEMENTS.requeue, [[id], [1], [0], [1], [null], [null], [null]]);
+    expect(rows).toEqual([{ id, cancelled: 0 }]);
+    expect(await database.query('SELECT state FROM notify_queue.jobs WHERE id = $1', [id])).toEqual([{ state: 'reserved' }]);
+  });
+});
