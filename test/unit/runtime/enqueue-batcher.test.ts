@@ -98,9 +98,11 @@ describe('EnqueueBatcher', () => {
     const commit = deferred<void>();
     const batcher = new EnqueueBatcher(storeOf(() => commit.promise));
     await batcher.drain();
-    const call = batcher.add([job('a')], false);
-    const drained = batcher.drain();
+    const order: string[] = [];
+    const call = batcher.add([job('a')], false).then(() => order.push('stored'));
+    const drained = batcher.drain().then(() => order.push('drained'));
     commit.resolve();
     await Promise.all([call, drained]);
+    expect(order).toEqual(['stored', 'drained']);
   });
 });
