@@ -8,6 +8,8 @@ import type { RunningJob } from './running-job.js';
 /** Runs a custom failure mode by its class name. */
 export type AskCustomMode = (className: string, failure: Failure) => FailureDecision | Promise<FailureDecision>;
 
+const MAX_DECISION_MS = 30_000;
+
 /** Turns a failed run into a settlement by its failure mode. A mode that throws never strands the job. */
 export class FailureSettler {
   constructor(
@@ -20,10 +22,8 @@ export class FailureSettler {
     const { id: jobId, name, queue, payload, attempt, policy } = job;
     const failure = { jobId, name, queue, payload, attempt, error, retryDelayMs: policy.retryDelayMs };
     try {
-      const verdict = await decideFailure(policy.failureMode, failure, job.failureState, {
-        custom: this.askCustomMode,
-        random: Math.random,
-      });
+      const tools = { custom: this.askCustomMode, random: Math.random };
+      const verdict = await inTime(decideFailure(policy.failureMode, failure, job.failureState, tools), policy.maxJobTimeMs);
       const fate = verdict.kind === 'retry' ? `runs again in ${verdict.delayMs} ms` : describe(verdict);
       const report = `Job ${name} failed on attempt ${attempt} and ${fate}: ${record.name}: ${record.message}`;
       if (verdict.kind === 'retry') this.log.debug(report, { jobId, queue, attempt });
@@ -37,6 +37,20 @@ export class FailureSettler {
       });
       return finish(job, 'abandoned', null, { ...record, cause: toFailureRecord(modeError) });
     }
+  }
+}
+
+/** A mode holds the job's slot while it decides, so it has as long as the run itself at most. */
+async function inTime<T>(deciding: Promise<T>, maxJobTimeMs: number): Promise<T> {
+  const limitMs = Math.min(maxJobTimeMs, MAX_DECISION_MS);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`The failure mode did not answer within ${limitMs} ms`)), limitMs);
+  });
+  try {
+    return await Promise.race([deciding, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

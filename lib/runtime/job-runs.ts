@@ -93,7 +93,9 @@ export class JobRuns {
     this.onIdle = undefined;
   }
 
+  /** The first reason counts, and the time that it gives: being told again is no reprieve. */
   private end(job: RunningJob, reason: Error): void {
+    if (job.abortReason) return;
     job.abort(reason);
     this.tools.deadlines.set(job, ABORT_GRACE_MS, () => {
       this.tools.log.warn(`Job ${job.name} goes on although its signal fired; its slot is freed`, { jobId: job.id });

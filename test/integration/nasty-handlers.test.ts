@@ -101,7 +101,10 @@ describe('whatever a handler throws or returns', () => {
     const { id } = await app.queue.enqueue('never', {});
     const next = await app.queue.enqueue('next', {});
     expect(await app.queue.result(next.id, { timeout: '5s' })).toBe('ran');
-    expect(await app.queue.get(id)).toMatchObject({ state: 'abandoned', failure: { name: 'JobTimeoutError', code: 'JOB_TIMEOUT' } });
+    await expect(app.queue.result(id, { timeout: '2s' })).rejects.toMatchObject({
+      code: 'JOB_ABANDONED',
+      failure: { name: 'JobTimeoutError', code: 'JOB_TIMEOUT' },
+    });
   });
 });
 

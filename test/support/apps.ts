@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach } from 'vitest';
 import { startApp, type TestApp, type TestAppOptions } from './app.js';
 import type { TestDatabase } from './database.js';
@@ -42,4 +43,16 @@ export async function bootError(database: TestDatabase, options: AppOptions): Pr
   }
   await app.close();
   throw new Error('The application started');
+}
+
+/** Ends the connections of applications that did not start, those that are still being opened included. */
+export async function endFailedBoots(database: TestDatabase): Promise<void> {
+  for (let quiet = 0; quiet < 3; ) {
+    await sleep(100);
+    const ended = await database.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name <> 'test' AND state = 'idle'`,
+    );
+    quiet = ended.length === 0 ? quiet + 1 : 0;
+  }
 }

@@ -33,14 +33,15 @@ SELECT (SELECT count(*) FROM gone)::int AS gone, (SELECT count(*) FROM asked)::i
 });
 
 /**
- * Moves waiting job $1 to queue $2, where its attempts count from zero. One statement, so it runs
- * once. Index: jobs_pkey; the state is rechecked under the row's lock.
+ * Moves waiting job $1 to queue $2, where its attempts count from zero and no retry's delay is left.
+ * One statement, so it runs once. Index: jobs_pkey; the state is rechecked under the row's lock.
  */
 export const moveJob = ({ schema }: StatementNames): Statement => ({
   name: 'nq_move_job',
   text: `
 WITH moved AS (
-  UPDATE ${schema}.jobs SET queue = $2, attempt = 0, failure_state = NULL
+  UPDATE ${schema}.jobs SET queue = $2, attempt = 0, failure_state = NULL, retry_at = NULL,
+    state = CASE WHEN run_at > statement_timestamp() THEN 'scheduled' ELSE 'available' END
   WHERE id = $1::uuid AND state <> 'reserved' RETURNING queue
 )
 SELECT (SELECT count(*) FROM moved)::int AS moved,
@@ -67,10 +68,16 @@ SELECT (SELECT count(*) FROM back)::int AS retried,
   (SELECT count(*) FROM ${schema}.jobs WHERE id = $1::uuid)::int AS live`,
 });
 
-/** Marks live job $1 so that its changes are notified. Index: jobs_pkey; an update that stays on its page. */
+/**
+ * Marks live job $1 so that its changes are notified. Index: jobs_pkey; an update that stays on its
+ * page. A reserve that came by meanwhile has skipped the locked row, so workers are sent to look again.
+ */
 export const watchJob = ({ schema }: StatementNames): Statement => ({
   name: 'nq_watch_job',
   text: `
-WITH marked AS (UPDATE ${schema}.jobs SET watched = true WHERE id = $1::uuid AND NOT watched RETURNING 1)
-SELECT (SELECT count(*) FROM marked)::int AS marked, (SELECT count(*) FROM ${schema}.jobs WHERE id = $1::uuid)::int AS live`,
+WITH marked AS (
+  UPDATE ${schema}.jobs SET watched = true WHERE id = $1::uuid AND NOT watched RETURNING queue, state
+)
+SELECT (SELECT count(${schema}.wake_queue(queue)) FROM marked WHERE state = 'available')::int AS woken,
+  (SELECT count(*) FROM ${schema}.jobs WHERE id = $1::uuid)::int AS live`,
 });

@@ -6,7 +6,8 @@ export const PROMOTION_BATCH = 1_000;
 /**
  * Makes due jobs of queues $1 available and tells what there is to do in each: one statement for all
  * queues of a process. Indexes: jobs_scheduled_idx and jobs_available_idx, a few rows of each.
- * Concurrency: rows that another process is promoting are skipped.
+ * Concurrency: rows that another process is promoting are skipped; since this process may have no slot
+ * for all that it promotes, the workers of the queue are woken.
  */
 export const survey = ({ schema }: StatementNames): Statement => ({
   name: 'nq_survey',
@@ -35,5 +36,6 @@ SELECT mine.queue,
     WHERE j.state = 'scheduled' AND j.queue = mine.queue AND COALESCE(j.retry_at, j.run_at) > statement_timestamp()
     ORDER BY COALESCE(j.retry_at, j.run_at) LIMIT 1
   ) END AS next_due_ms
-FROM mine LEFT JOIN counted USING (queue)`,
+FROM mine LEFT JOIN counted USING (queue),
+  (SELECT count(${schema}.wake_queue(queue)) FROM counted) woken`,
 });

@@ -1,0 +1,127 @@
+import type { Observable } from 'rxjs';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import {
+  defineJob,
+  JobHandler,
+  JobQueue,
+  toBoolean,
+  type Duration,
+  type EnqueuedJob,
+  type Job,
+  type JobConfigs,
+  type JobDefinition,
+  type QueueStatus,
+  type Status,
+} from '../../lib/index.js';
+
+declare module '../../lib/index.js' {
+  interface JobTypes {
+    'types.report': { payload: { month: string }; result: { pages: number } };
+    'types.ping': { payload: null };
+  }
+}
+
+const Invoice = defineJob<{ orderId: string }, { pages: number }>('types.invoice');
+// What is never called is only compiled: that is the test. `npm run check:types` runs it.
+const expectToCompile = (code: (queue: JobQueue, configs: JobConfigs) => unknown): void => expect(code).toBeTypeOf('function');
+
+describe('types', () => {
+  it('a definition carries its payload and result, without a value', () => {
+    expectTypeOf(Invoice).toEqualTypeOf<JobDefinition<{ orderId: string }, { pages: number }>>();
+    expect(Object.keys(Invoice)).toEqual(['name', 'options']);
+  });
+
+  it('a definition’s payload is checked at the enqueue', () =>
+    expectToCompile((queue) => {
+      expectTypeOf(queue.enqueue(Invoice, { orderId: '1' })).resolves.toEqualTypeOf<EnqueuedJob<{ pages: number }>>();
+      expectTypeOf(queue.enqueueMany(Invoice, [{ orderId: '1' }])).resolves.toEqualTypeOf<Array<EnqueuedJob<{ pages: number }>>>();
+      // @ts-expect-error a number is no order id
+      void queue.enqueue(Invoice, { orderId: 1 });
+      // @ts-expect-error the payload is missing
+      void queue.enqueue(Invoice);
+      // @ts-expect-error a superfluous property
+      void queue.enqueue(Invoice, { orderId: '1', more: true });
+      // @ts-expect-error one of several payloads is wrong
+      void queue.enqueueMany(Invoice, [{ orderId: '1' }, {}]);
+    }));
+
+  it('a plain name has the payload that JobTypes gives it; any other name takes anything', () =>
+    expectToCompile((queue) => {
+      void queue.enqueue('types.report', { month: '2026-11' });
+      void queue.enqueue('types.ping', null);
+      void queue.enqueue('unknown', { any: ['thing'] });
+      // @ts-expect-error a month is a text
+      void queue.enqueue('types.report', { month: 11 });
+      // @ts-expect-error nothing but null
+      void queue.enqueue('types.ping', {});
+    }));
+
+  it('options are checked: durations, and no delay of a word', () =>
+    expectToCompile((queue) => {
+      expectTypeOf<'15s' | '5 minutes' | '1.5h' | 100>().toExtend<Duration>();
+      expectTypeOf<'soon'>().not.toExtend<Duration>();
+      void queue.enqueue('unknown', {}, { delay: '5m', priority: -1 });
+      // @ts-expect-error no duration
+      void queue.enqueue('unknown', {}, { delay: 'later' });
+      // @ts-expect-error misspelt
+      void queue.enqueue('unknown', {}, { dealy: '5m' });
+    }));
+
+  it('a handler’s method must take the payload and give the result', () => {
+    class Handlers {
+      @JobHandler(Invoice)
+      async right(job: Job<{ orderId: string }>) {
+        return { pages: job.payload.orderId.length };
+      }
+
+      @JobHandler('types.report')
+      report(job: Job<{ month: string }>): { pages: number } {
+        return { pages: job.payload.month.length };
+      }
+
+      // @ts-expect-error the payload is another one
+      @JobHandler(Invoice)
+      wrongPayload(_job: Job<{ orderId: number }>): { pages: number } {
+        return { pages: 1 };
+      }
+
+      // @ts-expect-error the result is another one
+      @JobHandler(Invoice)
+      async wrongResult(_job: Job<{ orderId: string }>): Promise<{ sheets: number }> {
+        return { sheets: 1 };
+      }
+
+      // @ts-expect-error the result of a plain name is another one
+      @JobHandler('types.report')
+      wrongReport(_job: Job<{ month: string }>): string {
+        return '';
+      }
+    }
+    expect(Handlers).toBeTypeOf('function');
+  });
+
+  it('a handler of an unknown name may take any payload', () => {
+    class Handlers {
+      @JobHandler('unknown')
+      typed(job: Job<{ anything: string }>): number {
+        return job.payload.anything.length;
+      }
+
+      @JobHandler('also unknown')
+      nothing(): void {}
+    }
+    expect(Handlers).toBeTypeOf('function');
+  });
+
+  it('status, results and streams have their types', () =>
+    expectToCompile((queue, configs) => {
+      expectTypeOf(queue.status('mail')).resolves.toEqualTypeOf<QueueStatus>();
+      expectTypeOf(queue.status()).resolves.toEqualTypeOf<Status>();
+      expectTypeOf(queue.result<number>('id')).resolves.toEqualTypeOf<number>();
+      expectTypeOf(queue.enqueue(Invoice, { orderId: '1' }).then((job) => queue.result(job))).resolves.toEqualTypeOf<{ pages: number }>();
+      expectTypeOf(configs.watch('on', { parse: toBoolean, default: true })).toEqualTypeOf<Observable<boolean>>();
+      expectTypeOf(configs.config$).toExtend<Observable<ReadonlyMap<string, string>>>();
+      // @ts-expect-error the default has another type than the parser gives
+      configs.watch('on', { parse: toBoolean, default: 'yes' });
+    }));
+});
