@@ -151,7 +151,8 @@ describe('two installations in one database', () => {
     expect(two.app.get(Greeter).seen).toEqual(['for two']);
     expect(changes).toEqual(['last']);
     await until(() => heard.includes('two.configs last'));
-    expect(heard.filter((message) => message !== `two.signals ${second}`)).toEqual(['two.jobs default', 'two.configs last']);
+    const others = heard.filter((message) => message !== `two.signals ${second}`);
+    expect([...new Set(others)]).toEqual(['two.jobs default', 'two.configs last']);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { Channels } from '../../lib/core/schema-name.js';
 import { channelsOf } from '../../lib/core/schema-name.js';
 import type { TestDatabase } from './database.js';
+import { until } from './wait.js';
 
 export interface Heard {
   readonly channel: keyof Channels;
@@ -25,4 +26,18 @@ export async function listen(database: TestDatabase, schema = 'notify_queue'): P
     heard = [];
     return answer;
   };
+}
+
+/** The server's processes of listeners that are subscribed and whose heartbeat has come back. */
+export async function listenerPids(database: TestDatabase): Promise<number[]> {
+  const rows = await database.query(
+    `SELECT pid FROM pg_stat_activity
+     WHERE application_name = 'notify-queue listener' AND datname = current_database() AND query LIKE '%pg_notify%' ORDER BY pid`,
+  );
+  return rows.map(({ pid }) => pid as number);
+}
+
+/** Waits until so many instances listen, which they begin to do after they have started. */
+export async function untilListening(database: TestDatabase, count = 1): Promise<void> {
+  await until(async () => (await listenerPids(database)).length === count, { message: `not ${count} instance(s) listen` });
 }

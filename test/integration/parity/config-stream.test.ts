@@ -4,6 +4,7 @@ import { toBoolean, toNumber, type ConfigChange } from '../../../lib/index.js';
 import { useApps } from '../../support/apps.js';
 import type { TestApp } from '../../support/app.js';
 import { useTestDatabase } from '../../support/database.js';
+import { untilListening } from '../../support/notifications.js';
 import { until } from '../../support/wait.js';
 
 describe('config$', () => {
@@ -77,14 +78,14 @@ describe('config$', () => {
   it('is right again after a lost connection: what was written meanwhile is read, and the next change is heard', async () => {
     const app = await start();
     const seen = follow(app, 'meanwhile');
-    await until(async () => (await listeners()).length === 1);
+    await untilListening(database);
     await database.query(
       `WITH cut AS (SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity
          WHERE application_name = 'notify-queue listener' AND datname = current_database())
        INSERT INTO notify_queue.job_configs (key, value) SELECT 'meanwhile', 'written' FROM cut`,
     );
     await until(() => seen.at(-1) === 'written', { timeout: 5_000 });
-    await until(async () => (await listeners()).length === 1);
+    await untilListening(database);
     await write('meanwhile', 'heard');
     await until(() => seen.at(-1) === 'heard', { timeout: 5_000 });
     expect(seen).toEqual(['written', 'heard']);
@@ -153,10 +154,4 @@ describe('config$', () => {
     expect(seen).toEqual([1, 2, 3, 1]);
     expect(app.logger.of('error')).toEqual(["Config 'rate' has a value that cannot be used; the last good one stays"]);
   });
-
-  function listeners(): Promise<unknown[]> {
-    return database.query(
-      `SELECT pid FROM pg_stat_activity WHERE application_name = 'notify-queue listener' AND datname = current_database() AND query LIKE 'SELECT pg_notify%'`,
-    );
-  }
 });

@@ -150,7 +150,8 @@ describe('progress', () => {
     expect(seen.at(-1)).toMatchObject({ state: 'completed', progress: { pages: 3 } });
     const pages = seen.map(({ progress }) => (progress as { pages: number } | null)?.pages ?? 0);
     expect(pages).toEqual([...pages].sort((a, b) => a - b));
-    expect(new Set(pages.filter((n) => n > 0))).toEqual(new Set([1, 2, 3]));
+    // A watcher reads the row as it is when it gets there: it may miss a value, never go back.
+    expect(pages.at(-1)).toBe(3);
   });
 
   it('of a thousand values keeps the last, in few writes', async () => {

@@ -4,6 +4,7 @@ import { AbandonJobError, Retry, SnoozeJobError, type Job } from '../../../lib/i
 import { useApps } from '../../support/apps.js';
 import { useTestDatabase } from '../../support/database.js';
 import { handle, type Handle } from '../../support/handlers.js';
+import { untilListening } from '../../support/notifications.js';
 import { until } from '../../support/wait.js';
 
 describe('under stress', { timeout: 60_000 }, () => {
@@ -115,6 +116,7 @@ describe('under stress', { timeout: 60_000 }, () => {
       queue: { sweepInterval: '10m', lease: '15s', queues: { default: { concurrency: 200 } } },
     });
     const { queue, dataSource } = await start({ queue: { role: 'producer', sweepInterval: '10m' }, typeorm: { extra: { max: 48 } } });
+    await untilListening(database, 2);
     const committedAt = new Map<string, number>();
     const write = async (index: number): Promise<void> => {
       const ids: string[] = [];
