@@ -32,6 +32,7 @@ export class Sweeper {
   private surveyAt = Infinity;
   private surveyedAt = -Infinity;
   private surveying = false;
+  private surveyAgain = false;
   private sweepTimer: NodeJS.Timeout | undefined;
   private sweeping = false;
   private sweepAgain = false;
@@ -143,10 +144,11 @@ export class Sweeper {
   }
 
   private async survey(): Promise<void> {
-    if (this.stopped || this.surveying) return;
-    this.surveying = true;
     clearTimeout(this.surveyTimer);
     this.surveyAt = Infinity;
+    if (this.stopped) return;
+    if (this.surveying) return void (this.surveyAgain = true);
+    this.surveying = true;
     this.surveyedAt = performance.now();
     let nextDueMs = MAX_SURVEY_GAP_MS;
     try {
@@ -159,6 +161,8 @@ export class Sweeper {
       this.trouble.report('The due times could not be read, trying again', error);
     }
     this.surveying = false;
+    if (this.surveyAgain) nextDueMs = 0;
+    this.surveyAgain = false;
     // A timer may fire early by a part of a millisecond.
     this.surveyIn(nextDueMs + 1);
     this.planLaterLooks();
