@@ -1,10 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { distinctUntilChanged, filter, map, scan, type Observable } from 'rxjs';
-import { describe } from './errors/configuration.errors.js';
+import type { EntityManager } from 'typeorm';
+import { describe, InvalidOptionError } from './errors/configuration.errors.js';
 import { ConfigExistsError, ConfigNotFoundError, InvalidConfigValueError } from './errors/config.errors.js';
 import { isName, NAME_EXPECTED } from './core/names.js';
+import { OptionReader } from './core/option-reader.js';
 import type { ConfigCallOptions, ConfigChange, JobConfig, WatchOptions } from './interfaces/job-config.interface.js';
 import type { ConfigStore, Log } from './interfaces/ports/index.js';
+import { readManager } from './manager-option.js';
 import type { ConfigFeed } from './runtime/config-feed.js';
 
 /**
@@ -30,18 +33,21 @@ export class JobConfigs {
   }
 
   /** Every row, by key. @throws DatabaseUnavailableError */
-  async list({ manager }: ConfigCallOptions = {}): Promise<JobConfig[]> {
+  async list(options: ConfigCallOptions = {}): Promise<JobConfig[]> {
+    const manager = managerOf('list', options);
     return this.store.read(undefined, manager);
   }
 
   /** One row. @throws ConfigNotFoundError */
-  async get(key: string, { manager }: ConfigCallOptions = {}): Promise<JobConfig> {
+  async get(key: string, options: ConfigCallOptions = {}): Promise<JobConfig> {
+    const manager = managerOf('get', options);
     const [row] = await this.store.read([key], manager);
     return row ?? missing(key);
   }
 
   /** Adds a row. @throws ConfigExistsError, InvalidConfigValueError */
-  async create(key: string, value: string, { manager }: ConfigCallOptions = {}): Promise<JobConfig> {
+  async create(key: string, value: string, options: ConfigCallOptions = {}): Promise<JobConfig> {
+    const manager = managerOf('create', options);
     check(key, value);
     const row = await this.store.create(key, value, manager);
     if (!row) throw new ConfigExistsError(`Config '${key}' exists already. Use set() to write it either way.`);
@@ -49,20 +55,23 @@ export class JobConfigs {
   }
 
   /** Writes a row, new or not. @throws InvalidConfigValueError */
-  async set(key: string, value: string, { manager }: ConfigCallOptions = {}): Promise<JobConfig> {
+  async set(key: string, value: string, options: ConfigCallOptions = {}): Promise<JobConfig> {
+    const manager = managerOf('set', options);
     check(key, value);
     return this.written(await this.store.set(key, value, manager), manager);
   }
 
   /** Writes a row that exists, by key or by the row. @throws ConfigNotFoundError, InvalidConfigValueError */
-  async update(key: string | JobConfig, value: string, { manager }: ConfigCallOptions = {}): Promise<JobConfig> {
+  async update(key: string | JobConfig, value: string, options: ConfigCallOptions = {}): Promise<JobConfig> {
+    const manager = managerOf('update', options);
     const name = typeof key === 'string' ? key : key.key;
     check(name, value);
     return this.written((await this.store.update(name, value, manager)) ?? missing(name), manager);
   }
 
   /** Deletes a row, by key or by the row. @throws ConfigNotFoundError */
-  async delete(key: string | JobConfig, { manager }: ConfigCallOptions = {}): Promise<void> {
+  async delete(key: string | JobConfig, options: ConfigCallOptions = {}): Promise<void> {
+    const manager = managerOf('delete', options);
     const name = typeof key === 'string' ? key : key.key;
     if (!(await this.store.delete(name, manager))) missing(name);
     if (!manager) await this.feed.refresh([name]);
@@ -72,7 +81,8 @@ export class JobConfigs {
    * Follows one row as a typed value: the current one on subscribing, then each new one. A text that
    * `parse` refuses is logged and the last good value stays. It never fails.
    */
-  watch<T>(key: string, { parse, default: fallback }: WatchOptions<T>): Observable<T> {
+  watch<T>(key: string, options: WatchOptions<T>): Observable<T> {
+    const { parse, default: fallback } = checkWatch(key, options);
     const read = (last: { value: T }, text: string | undefined): { value: T } => {
       if (text === undefined) return { value: fallback };
       try {
@@ -131,12 +141,34 @@ export function toNumber(value: string): number {
 /** What JavaScript or some locale of PostgreSQL takes for blank; the table refuses it too. */
 const BLANK = /^[\s\u0085\u180e]*$/;
 
+/** @throws InvalidOptionError */
+function managerOf(call: string, options: ConfigCallOptions): EntityManager | undefined {
+  const reader = new OptionReader(options, `configs.${call}`);
+  const manager = readManager(reader);
+  reader.done();
+  return manager;
+}
+
+/** @throws InvalidConfigValueError, InvalidOptionError */
+function checkWatch<T>(key: unknown, options: WatchOptions<T>): WatchOptions<T> {
+  checkKey(key);
+  const reader = new OptionReader(options, 'configs.watch');
+  reader.raw('default');
+  if (typeof reader.raw('parse') !== 'function') throw new InvalidOptionError('configs.watch.parse', options.parse, 'a function');
+  reader.done();
+  return options;
+}
+
 function missing(key: string): never {
   throw new ConfigNotFoundError(`There is no config '${key}'. Use create() or set() to add it.`);
 }
 
-function check(key: unknown, value: unknown): void {
+function checkKey(key: unknown): void {
   if (!isName(key)) throw new InvalidConfigValueError(`Config key ${describe(key)} cannot be used; expected ${NAME_EXPECTED}.`);
+}
+
+function check(key: unknown, value: unknown): void {
+  checkKey(key);
   if (typeof value !== 'string' || BLANK.test(value) || value.includes('\u0000') || !value.isWellFormed()) {
     throw new InvalidConfigValueError(
       `The value of config '${key}' is ${describe(value)}; expected a non-blank string without NUL characters. ` +

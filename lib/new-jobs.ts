@@ -11,6 +11,7 @@ import type { HandlerRegistry } from './handler-registry.js';
 import type { EnqueueOptions } from './interfaces/enqueue.interface.js';
 import type { JobDefinition, JobDefinitionOptions } from './interfaces/job-definition.interface.js';
 import type { NewJob } from './interfaces/ports/index.js';
+import { readManager } from './manager-option.js';
 import { DEFAULT_QUEUE } from './notify-queue.constants.js';
 import type { ResolvedOptions } from './notify-queue.options.js';
 
@@ -21,7 +22,6 @@ const MAX_BULK_CHARS = 64 * 1_048_576;
 /** Dates that JavaScript and PostgreSQL both write the same way, give or take ten years from now. */
 const DATE_EXPECTED = 'a valid Date at most ten years from now';
 
-const MANAGER_EXPECTED = 'the EntityManager of a transaction, as dataSource.transaction(async (manager) => ...) gives it';
 
 type Template = Omit<NewJob, 'id' | 'payload'>;
 
@@ -41,6 +41,7 @@ export class NewJobs {
   /** @throws as `make` does */
   makeMany(job: JobInput, payloads: readonly unknown[], options: EnqueueOptions): NewJob[] {
     if (!Array.isArray(payloads)) throw new InvalidArgumentError('payloads', 'an array', describe(payloads));
+    if (options.id !== undefined) throw new InvalidOptionError('enqueueMany.id', options.id, 'none: each job of a bulk gets an id of its own');
     const advice = 'Enqueue in several calls.';
     if (payloads.length > MAX_BULK_ROWS) {
       throw new ValueTooLargeError('The bulk', payloads.length, MAX_BULK_ROWS, advice, 'jobs');
@@ -80,7 +81,7 @@ export class NewJobs {
     assertName('job', name);
     const defined: JobDefinitionOptions = typeof job === 'string' ? {} : job.options;
     const reader = new OptionReader(options, 'enqueue');
-    reader.value('manager', undefined, MANAGER_EXPECTED, (value) => (isManager(value) ? value : undefined));
+    readManager(reader);
     reader.raw('id');
     const queue = readQueue(reader) ?? defined.queue ?? this.handlers.get(name)?.queue ?? DEFAULT_QUEUE;
     const priority = readPriority(reader, defined.priority);
@@ -91,11 +92,6 @@ export class NewJobs {
     this.checkQueue(queue);
     return { name, queue, priority, delayMs: runAtMs === null ? delayMs : 0, runAtMs, options: settings };
   }
-}
-
-/** A DataSource has `query` too, but would store the job outside of the transaction. */
-function isManager(value: unknown): boolean {
-  return (value as { '@instanceof'?: unknown } | null)?.['@instanceof'] === Symbol.for('EntityManager');
 }
 
 function readRunAt(reader: OptionReader, options: EnqueueOptions): number | null {

@@ -155,6 +155,10 @@ describe('an enqueue that cannot be', () => {
     const large = Array.from({ length: 70 }, () => 'x'.repeat(1_000_000));
     await expectRefused(() => app.queue.enqueueMany('known', large), tooLarge(/characters; the limit is/));
     await expectRefused(() => app.queue.enqueueMany('known', 'five' as never), badArgument(/'payloads' is 'five'; expected an array/));
+    const one = { id: '0190d1f0-0000-7000-8000-000000000000' } as object;
+    await expectRefused(() => app.queue.enqueueMany('known', [1], one), badOption(/^Option 'enqueueMany\.id' .*an id of its own/));
+    const dataSource = { manager: app.dataSource as never };
+    await expectRefused(() => app.queue.enqueueMany('known', [1], dataSource), badOption(/'enqueue\.manager' .*EntityManager of a transaction/));
     expect(await app.queue.enqueueMany('known', [])).toEqual([]);
   });
 

@@ -14,7 +14,7 @@ describe('an idle worker wakes', () => {
   it('by notification, with the sweep off, from another process’s commit', async () => {
     await start({ providers: [note] });
     const { queue } = await start({ queue: { role: 'producer' } });
-    await untilListening(database);
+    await untilListening(database, 2);
     for (let n = 0; n < 10; n++) {
       const { id } = await queue.enqueue('note', n);
       const committedAt = performance.now();

@@ -37,11 +37,14 @@ describe('Sweeper', () => {
     const cameInAt = performance.now();
     sweeper.workCameIn('q');
     expect(wakes()).toBe(1);
-    await until(() => surveys.some((at) => at - cameInAt >= 100), { timeout: 2_000 });
-    expect(surveys[0]! - cameInAt).toBeGreaterThanOrEqual(9);
+    await until(() => surveys.some((at) => at - cameInAt >= 95), { timeout: 2_000 });
+    expect(surveys[0]! - cameInAt).toBeGreaterThanOrEqual(5);
+    // A timer may fire a little early, and is then followed by another look; after that it is quiet.
+    await sleep(100);
     const looks = surveys.length;
-    await sleep(200);
-    expect([looks <= 6, surveys.length]).toEqual([true, looks]);
+    expect(looks).toBeLessThanOrEqual(8);
+    await sleep(150);
+    expect(surveys).toHaveLength(looks);
   });
 
   it('looks when the next job is due', async () => {
@@ -82,6 +85,6 @@ describe('Sweeper', () => {
     const { surveys } = sweeperOf(() => (failures-- > 0 ? Promise.reject(new Error('away')) : {}));
     sweeper.surveyIn(0);
     await until(() => surveys.length === 2, { timeout: 3_000 });
-    expect(surveys[1]! - surveys[0]!).toBeGreaterThanOrEqual(990);
+    expect(surveys[1]! - surveys[0]!).toBeGreaterThanOrEqual(950);
   });
 });
