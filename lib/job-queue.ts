@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import type { EntityManager } from 'typeorm';
+import { InvalidOptionError } from './errors/configuration.errors.js';
+import { isManager, MANAGER_EXPECTED } from './manager-option.js';
 import { assertId, assertName } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
 import { JobNotFoundError, JobStateError } from './errors/job.errors.js';
@@ -213,8 +215,10 @@ export class JobQueue {
 
   /** A manager that is in no transaction has nothing to take part in. */
   private ambientManager(): EntityManager | undefined {
-    const manager = this.parts.options.resolveManager?.();
-    return manager?.queryRunner?.isTransactionActive ? manager : undefined;
+    const manager: unknown = this.parts.options.resolveManager?.();
+    if (manager === undefined) return undefined;
+    if (!isManager(manager)) throw new InvalidOptionError('resolveManager()', manager, `${MANAGER_EXPECTED}, or undefined`);
+    return manager.queryRunner?.isTransactionActive ? manager : undefined;
   }
 
   private suspensionKey(queue: string | undefined): string {

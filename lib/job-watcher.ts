@@ -1,6 +1,7 @@
 import { firstValueFrom, Observable, timeout as withTimeout, filter, TimeoutError } from 'rxjs';
 import { formatDuration } from './core/duration.js';
 import { FINAL_STATES } from './core/states.js';
+import { QueueClosedError } from './errors/database.errors.js';
 import { JobAbandonedError, JobCancelledError, JobNotFoundError, ResultTimeoutError } from './errors/job.errors.js';
 import type { JobRecord } from './interfaces/job-record.interface.js';
 import type { JobStore } from './interfaces/ports/index.js';
@@ -43,8 +44,9 @@ export class JobWatcher {
       };
       // An unreachable database is waited for; what becomes of the job is known afterwards.
       const run = (): Promise<void> =>
-        look().catch(() => {
+        look().catch((error: unknown) => {
           looking = false;
+          if (error instanceof QueueClosedError) return subscriber.error(error);
           if (!subscriber.closed) timer = setTimeout(() => void run(), POLLING_INTERVAL_MS);
         });
       const unsubscribe = this.signals.subscribe(id.toLowerCase(), () => void run());

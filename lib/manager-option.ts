@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { OptionReader } from './core/option-reader.js';
 
-const MANAGER_EXPECTED = 'the EntityManager of a transaction, as dataSource.transaction(async (manager) => ...) gives it';
+export const MANAGER_EXPECTED = 'the EntityManager of a transaction, as dataSource.transaction(async (manager) => ...) gives it';
 
 /** @throws InvalidOptionError */
 export function readManager(reader: OptionReader): EntityManager | undefined {
@@ -11,6 +11,6 @@ export function readManager(reader: OptionReader): EntityManager | undefined {
 }
 
 /** A DataSource has `query` too, but would write outside of the transaction. */
-function isManager(value: unknown): value is EntityManager {
+export function isManager(value: unknown): value is EntityManager {
   return (value as { '@instanceof'?: unknown } | null)?.['@instanceof'] === Symbol.for('EntityManager');
 }

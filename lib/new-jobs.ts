@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import { DURATION_EXPECTED, MAX_DURATION_MS, parseDuration } from './core/duration.js';
+import { MAX_DURATION_MS, parseDuration } from './core/duration.js';
 import { encodeJson } from './core/json.js';
 import { assertId, assertName } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
@@ -34,8 +34,9 @@ export class NewJobs {
 
   /** @throws InvalidOptionError, InvalidArgumentError, UnknownQueueError, UnstorableValueError, ValueTooLargeError */
   make(job: JobInput, payload: unknown, options: EnqueueOptions): NewJob {
+    const template = this.template(job, options);
     if (options.id !== undefined) assertId('id', options.id);
-    return this.toNewJob(this.template(job, options), payload, options.id?.toLowerCase() ?? uuidv7(), 'payload');
+    return this.toNewJob(template, payload, options.id?.toLowerCase() ?? uuidv7(), 'payload');
   }
 
   /** @throws as `make` does */
@@ -99,7 +100,7 @@ function readRunAt(reader: OptionReader, options: EnqueueOptions): number | null
     value instanceof Date && Math.abs(value.getTime() - Date.now()) <= MAX_DURATION_MS ? value : undefined,
   );
   if (runAt && options.delay !== undefined) {
-    throw new InvalidOptionError('enqueue.delay', options.delay, `no delay beside runAt: give ${DURATION_EXPECTED}, or a date`);
+    throw new InvalidOptionError('enqueue.delay', options.delay, 'only one of delay and runAt');
   }
   return runAt && runAt.getTime();
 }

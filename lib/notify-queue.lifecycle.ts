@@ -78,6 +78,8 @@ export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstra
     await this.batcher.drain();
     await this.runtime.stop();
     await this.stores.close();
+    // Whoever still waits for a job is told, by what its next look meets.
+    this.runtime.signals.signalAll();
   }
 }
 

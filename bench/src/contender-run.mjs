@@ -11,34 +11,20 @@ export class ContenderRun {
   /**
    * @param {string} name of the contender
    * @param {import('./servers/postgres.mjs').Postgres} postgres
-   * @param {{ queues: string[], ballast?: Ballast, options?: object, quick: boolean }} plan
+   * @param {{ queues: string[], ballast?: Ballast, options?: object }} plan
    *
    * @typedef {{ key: string, fill: (run: ContenderRun) => Promise<void> }} Ballast what is in the tables beforehand
    */
   static async open(name, postgres, plan) {
     const run = new ContenderRun(name, plan);
-    if (contenders[name].server === 'redis') {
-      run.server = await RunRedis.start();
-    } else {
-      const { ballast } = plan;
-      const filled = ballast && {
-        key: `${name} ${ballast.key}`,
-        fill: async (database) => {
-          const filling = new ContenderRun(name, plan);
-          filling.server = database;
-          try {
-            await filling.#setUp();
-            await ballast.fill(filling);
-          } finally {
-            await filling.endProcesses();
-          }
-        },
-      };
-      run.server = await postgres.database(filled);
+    if (run.isPostgres && plan.ballast) {
+      const prepare = (database) => new ContenderRun(name, plan, database).#prepare();
+      run.server = await postgres.copy(`${name} ${plan.ballast.key}`, prepare);
+      return run;
     }
+    run.server = run.isPostgres ? await postgres.database() : await RunRedis.start();
     try {
-      if (!plan.ballast || !run.isPostgres) await run.#setUp();
-      if (plan.ballast && !run.isPostgres) await plan.ballast.fill(run);
+      await run.#prepare();
     } catch (error) {
       await run.close();
       throw error;
@@ -46,12 +32,10 @@ export class ContenderRun {
     return run;
   }
 
-  constructor(name, plan) {
+  constructor(name, plan, server) {
     this.name = name;
     this.plan = plan;
-    this.quick = plan.quick;
-    /** @type {any} */
-    this.server = undefined;
+    this.server = server;
     /** Version and settings, as its processes say. @type {{ version: string, settings: object } | undefined} */
     this.about = undefined;
   }
@@ -100,7 +84,12 @@ export class ContenderRun {
     await this.server.drop();
   }
 
-  async #setUp() {
-    await this.once('setup', { queues: this.plan.queues });
+  async #prepare() {
+    try {
+      await this.once('setup', { queues: this.plan.queues });
+      await this.plan.ballast?.fill(this);
+    } finally {
+      await this.endProcesses();
+    }
   }
 }

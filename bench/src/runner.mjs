@@ -21,7 +21,7 @@ export async function runCases(scenario, cases, { options, postgres, onRun }) {
   for (let round = 1; round <= options.runs; round++) {
     for (const item of cases) {
       for (const contender of item.contenders.filter((name) => options.contenders.includes(name))) {
-        const result = await runOnce(item, contender, { postgres, quick: options.quick });
+        const result = await runOnce(item, contender, postgres);
         const key = `${item.name} ${contender}`;
         results.set(key, [...(results.get(key) ?? []), result]);
         onRun({ scenario, case: item.name, contender, round, ...result });
@@ -31,11 +31,11 @@ export async function runCases(scenario, cases, { options, postgres, onRun }) {
   return summaries(cases, options.contenders, (item, contender) => results.get(`${item.name} ${contender}`) ?? []);
 }
 
-async function runOnce(item, contender, { postgres, quick }) {
+async function runOnce(item, contender, postgres) {
   if (contenders[contender].server === 'redis' && !redisVersion()) return { error: NO_REDIS };
   let run;
   try {
-    run = await ContenderRun.open(contender, postgres, { ...item.plan, quick });
+    run = await ContenderRun.open(contender, postgres, item.plan);
     const figures = await capped(item.measure(run));
     return { figures, ...run.about };
   } catch (error) {

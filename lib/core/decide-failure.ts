@@ -43,13 +43,18 @@ export async function decideFailure(
   tools: FailureTools,
 ): Promise<FailureVerdict> {
   const stages = stagesOf(mode);
-  let position: FailureState = stored ?? { stage: 0, retries: 0 };
+  // Rows are written by hand at times: a state that makes no sense counts as none.
+  let position = stored && isPosition(stored) ? stored : { stage: 0, retries: 0 };
   for (; position.stage < stages.length; position = { stage: position.stage + 1, retries: 0, moves: position.moves }) {
     const stage = stages[position.stage] as FailureModeSpec;
     const decision = await ask(stage, { ...failure, retries: position.retries, state: position.state }, tools);
     if (decision !== 'halt') return toVerdict(decision, position, failure.queue);
   }
   return { kind: 'abandon' };
+}
+
+function isPosition({ stage, retries, moves = 0 }: FailureState): boolean {
+  return [stage, retries, moves].every((count) => Number.isInteger(count) && count >= 0);
 }
 
 function ask(

@@ -16,7 +16,7 @@ export function toFailureRecord(thrown: unknown, depth = 0): FailureRecord {
   const error = thrown as Record<string, unknown>;
   const record: FailureRecord = {
     name: storable(() => text(attempt(() => error['name'])) || text(attempt(() => error.constructor.name)) || 'Error', 200),
-    message: storable(() => text(error['message']) || shown(thrown), MAX_MESSAGE),
+    message: storable(() => (typeof error['message'] === 'string' ? error['message'] : shown(thrown)), MAX_MESSAGE),
   };
   const code = attempt(() => error['code']);
   if (typeof code === 'string' || typeof code === 'number') record.code = storable(() => String(code), 200);

@@ -44,8 +44,14 @@ export function encodeRunSettings(settings: RunSettings): string | null {
   return JSON.stringify({ maxJobTimeMs, failureMode, successMode });
 }
 
-/** What `encodeRunSettings` wrote. */
+/** What `encodeRunSettings` wrote; of what somebody else wrote, the part that can be used. */
 export function decodeRunSettings(text: string | null): RunSettings {
   const settings: unknown = text === null ? {} : JSON.parse(text);
-  return typeof settings === 'object' && settings !== null ? settings : {};
+  if (typeof settings !== 'object' || settings === null) return {};
+  const { maxJobTimeMs, failureMode, successMode } = settings as RunSettings;
+  return {
+    maxJobTimeMs: typeof maxJobTimeMs === 'number' && maxJobTimeMs > 0 ? maxJobTimeMs : undefined,
+    failureMode: typeof failureMode?.mode === 'string' ? failureMode : undefined,
+    successMode: typeof successMode?.mode === 'string' ? successMode : undefined,
+  };
 }

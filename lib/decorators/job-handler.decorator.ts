@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { InvalidHandlerError } from '../errors/configuration.errors.js';
 import type { Job } from '../interfaces/job.interface.js';
 import type { JobDefinition, JobTypes, ResultOf, RunOptions } from '../interfaces/job-definition.interface.js';
 
@@ -49,8 +50,9 @@ export function JobHandler<Name extends string>(
   options?: JobHandlerOptions,
 ): HandlerMethod<HandledPayload<Name>, ResultOf<Name>>;
 export function JobHandler(job: JobDefinition | string, options: JobHandlerOptions = {}) {
-  return (_target: object, _key: string | symbol, descriptor: PropertyDescriptor): void => {
-    const method = descriptor.value as object;
+  return (_target: object, key: string | symbol, descriptor: PropertyDescriptor | undefined): void => {
+    const method: unknown = descriptor?.value;
+    if (typeof method !== 'function') throw new InvalidHandlerError(`@JobHandler on ${String(key)}: decorate a method.`);
     const earlier = (Reflect.getOwnMetadata(JOB_HANDLER_METADATA, method) ?? []) as JobHandlerMetadata[];
     Reflect.defineMetadata(JOB_HANDLER_METADATA, [...earlier, { job, options }], method);
   };

@@ -54,7 +54,7 @@ export interface NotifyQueueOptions {
   migrations?: 'run' | 'check' | 'none';
   /** Largest payload, result and progress value in bytes of JSON. @default 1048576 */
   maxPayloadSize?: number;
-  /** Runs of one job that may end with the death of their process. @default 3 */
+  /** A job is abandoned when so many of its runs ended with their process dying or losing its lease. @default 3 */
   maxCrashes?: number;
   /**
    * The transaction that a call without `manager` belongs to, for example from AsyncLocalStorage;

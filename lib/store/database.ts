@@ -107,6 +107,7 @@ export class Database {
   }
 
   async close(): Promise<void> {
+    if (this.closed) return;
     this.closed = true;
     await this.pool.end();
   }
@@ -174,7 +175,7 @@ export class Database {
     } catch (error) {
       const { message, code } = error as { message?: string; code?: string };
       throw new DatabaseUnavailableError(
-        `PostgreSQL did not accept a connection: ${message || code}. Check the data source's host, port and credentials.`,
+        `PostgreSQL did not accept a connection: ${message || code}. Check that it is up, and the data source's host, port and credentials.`,
         { cause: error, mayHaveRun: false },
       );
     }

@@ -8,6 +8,7 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
+import { lastValueFrom } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { JobHandler, JobQueue, type Job } from '../../lib/index.js';
 import { useApps } from '../support/apps.js';
@@ -164,5 +165,18 @@ describe('the life of an application', () => {
     await start({ providers: [count] });
     await until(() => runs.size === next, { timeout: 20_000 });
     expect([...runs.values()].filter((times) => times !== 1)).toEqual([]);
+  });
+
+  it('closing tells those who still wait for a job, and closing twice says nothing', async () => {
+    const app = await start({ queue: { role: 'producer' } });
+    const { id } = await app.queue.enqueue('later', {}, { delay: '1h' });
+    const waiting = [lastValueFrom(app.queue.watch(id)), app.queue.result(id, { timeout: '1h' })];
+    const told = Promise.all(waiting.map((wait) => wait.catch((error: { code?: string }) => error.code)));
+    await until(async () => (await app.queue.get(id))?.state === 'scheduled');
+    await app.app.close();
+    expect(await told).toEqual(['QUEUE_CLOSED', 'QUEUE_CLOSED']);
+    await expect(app.queue.result(id)).rejects.toMatchObject({ code: 'QUEUE_CLOSED' });
+    await app.app.close();
+    expect(app.logger.of('error')).toEqual([]);
   });
 });

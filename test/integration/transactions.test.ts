@@ -144,4 +144,14 @@ describe('resolveManager', () => {
     await expect(queue.enqueue('any', {})).rejects.toThrow('no context');
     expect((await queue.find()).jobs).toHaveLength(before.jobs.length);
   });
+
+  it.each<[string, () => unknown]>([
+    ['a promise', async () => undefined],
+    ['an object', () => ({})],
+    ['null', () => null],
+  ])('is refused when resolveManager gives %s, which would leave it outside of the transaction', async (_what, resolveManager) => {
+    const { queue } = await start({ queue: { role: 'producer', resolveManager: resolveManager as () => undefined } });
+    await expect(queue.enqueue('unmanaged', 1)).rejects.toMatchObject({ code: 'INVALID_OPTION', option: 'resolveManager()' });
+    expect((await queue.find({ name: 'unmanaged' })).jobs).toEqual([]);
+  });
 });

@@ -26,7 +26,7 @@ export async function replaceTrigger(dataSource, kind) {
 }
 
 /**
- * Copies the one finished job that is there, with ids that ascend and over the days that finished
+ * Copies one of the finished jobs that are there, with ids that ascend and over the days that finished
  * jobs are kept for.
  *
  * @param {import('typeorm').DataSource} dataSource

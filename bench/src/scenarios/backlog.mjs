@@ -42,9 +42,9 @@ export default {
   },
 };
 
-/** One job is run, and then copied. */
+/** Some jobs are run, and then one of them is copied. */
 async function fillHistory(run, jobs) {
-  await run.fill('bench', 1);
-  await drain(run, { jobs: 1, maxSeconds: 30 });
+  await run.fill('bench', 1_000);
+  await drain(run, { jobs: 1_000, maxSeconds: 30 });
   await run.once('fillHistory', { jobs }, 3_600);
 }

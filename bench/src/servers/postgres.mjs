@@ -59,14 +59,20 @@ export class Postgres {
     return { version: version[0].server_version, embedded: this.#pid !== undefined, settings };
   }
 
+  /** An empty database. */
+  async database() {
+    return this.#create();
+  }
+
   /**
-   * An empty database, or a copy of one that holds what `ballast` put there, which is made once.
+   * A copy of a database that was prepared when it was first asked for.
    *
-   * @param {{ key: string, fill: (database: RunDatabase) => Promise<void> }} [ballast]
+   * @param {string} key
+   * @param {(database: RunDatabase) => Promise<void>} prepare
    */
-  async database(ballast) {
-    const template = ballast && (this.#templates.get(ballast.key) ?? (await this.#makeTemplate(ballast)));
-    return this.#create(template);
+  async copy(key, prepare) {
+    if (!this.#templates.has(key)) this.#templates.set(key, await this.#makeTemplate(prepare));
+    return this.#create(this.#templates.get(key));
   }
 
   /** Frees what the copies were made from. */
@@ -81,17 +87,16 @@ export class Postgres {
     await this.#server.stop();
   }
 
-  async #makeTemplate({ key, fill }) {
+  async #makeTemplate(prepare) {
     const database = await this.#create();
     try {
-      await fill(database);
+      await prepare(database);
       await database.settle();
+      return database.name;
     } catch (error) {
       await database.drop();
       throw error;
     }
-    this.#templates.set(key, database.name);
-    return database.name;
   }
 
   /** @param {string} [template] */
@@ -138,7 +143,8 @@ export class RunDatabase {
 
   async connections() {
     const { rows } = await this.#admin.query(
-      `SELECT count(*)::integer AS count FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend' AND application_name <> $2`,
+      `SELECT count(*)::integer AS count FROM pg_stat_activity
+       WHERE datname = $1 AND backend_type = 'client backend' AND application_name <> $2`,
       [this.name, OURSELVES],
     );
     return rows[0].count;

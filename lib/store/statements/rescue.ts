@@ -54,7 +54,7 @@ WITH ${holders(schema)}, stray AS MATERIALIZED (
   INSERT INTO ${schema}.job_history (${HISTORY_FROM_JOB}, progress, state, failure, finished_at, keep_until)
   SELECT ${HISTORY_FROM_JOB.replace('crashes', 'crashes + 1')}, progress, final,
     CASE WHEN final = 'cancelled' THEN failure ELSE jsonb_build_object('name', 'WorkerLostError', 'code', 'WORKER_LOST',
-      'message', 'Its process died during the run, ' || (crashes + 1) || ' times') END,
+      'message', 'Its process died or lost its lease during the run, ' || (crashes + 1) || ' times') END,
     statement_timestamp(), ${fromNow('COALESCE(k.keep_ms, 3600000)')}
   FROM gone g CROSS JOIN LATERAL (
     SELECT CASE WHEN g.queue = ANY ($2::text[]) THEN ($3::float8[])[array_position($2::text[], g.queue)]

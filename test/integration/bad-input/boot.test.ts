@@ -185,7 +185,7 @@ describe('an application that cannot start', () => {
 
   it('has a database that refuses connections', async () => {
     const url = 'postgres://nobody@127.0.0.1:1/nothing';
-    const text = /^PostgreSQL did not accept a connection: .*ECONNREFUSED.*Check the data source's host, port/;
+    const text = /^PostgreSQL did not accept a connection: .*ECONNREFUSED.*Check that it is up, and the data source's host, port/;
     for (const error of [
       await bootError(database, { url, typeorm: { manualInitialization: true } }),
       await bootErrorOn(dataSourceWith({ url })),
