@@ -22,8 +22,8 @@ import type { Stores } from './store/index.js';
 const SHUTDOWN_HOOKS_GRACE_MS = 10_000;
 
 /**
- * The one class with Nest's lifecycle hooks. Jobs start after every other module has finished its
- * bootstrap, and are drained before any other module is destroyed; `enqueue` works until `ConnectionCloser`.
+ * The class with Nest's lifecycle hooks, but for the last one, which is `ConnectionCloser`'s. Jobs start after every other module has finished its
+ * bootstrap, and are drained before any other module is destroyed; `enqueue` works until the connections close.
  */
 @Injectable()
 export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {

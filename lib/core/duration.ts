@@ -1,5 +1,4 @@
 import ms from 'ms';
-import type { Duration } from '../interfaces/duration.interface.js';
 
 /** The longest delay, lease or retention that is accepted: ten years. */
 export const MAX_DURATION_MS = 10 * 365.25 * 24 * 3600 * 1000;
@@ -17,10 +16,6 @@ export function parseDuration(value: unknown): number | undefined {
 /** Shows milliseconds as people write them: `15s`, `2h`. */
 export function formatDuration(durationMs: number): string {
   return ms(Math.round(durationMs));
-}
-
-export function isDuration(value: unknown): value is Duration {
-  return parseDuration(value) !== undefined;
 }
 
 function parseText(value: string): number | undefined {
