@@ -106,8 +106,7 @@ export class NotifyQueueRuntime {
 
   private signalled(jobId: string): void {
     this.signals.signal(jobId);
-    // What is to become of a running job stands in its row; a notification alone aborts nothing.
-    if (this.engine?.parts.runners.some((runner) => runner.holds(jobId))) this.engine.parts.sweeper.reconcileSoon();
+    if (this.engine?.parts.runners.some((runner) => runner.holds(jobId))) this.engine.parts.patrol.signal(jobId);
   }
 
   private pollConfigs(): void {
@@ -150,7 +149,7 @@ export class NotifyQueueRuntime {
         return {
           queue,
           concurrency,
-          keepMs: (state) => (state === 'completed' ? keepCompletedMs : keepAbandonedMs),
+          keepMs: { completed: keepCompletedMs, abandoned: keepAbandonedMs, cancelled: keepAbandonedMs },
           suspensionKeys: suspensionKeysOf(options, queue),
         };
       }),

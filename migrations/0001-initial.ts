@@ -1,9 +1,6 @@
 import type { MigrationScript, Names } from './migration-script.js';
 
-/**
- * Tables, indexes, triggers and functions of the first version. Functions are replaced if they exist:
- * TypeORM's `dropSchema` leaves them, and everything else goes with the tables.
- */
+/** The first version. Functions are replaced if they exist: TypeORM's `dropSchema` leaves them. */
 export const initial: MigrationScript = {
   version: 1,
   name: 'NotifyQueueInitial1764000000000',
@@ -18,25 +15,29 @@ DROP FUNCTION ${schema}.enqueue(text, jsonb, text, timestamptz, integer), ${sche
 };
 
 /**
- * Live jobs only, so that the table stays small. Fixed-width columns come first, to save padding.
- * Each index covers one state, so that the reserve never passes over a job that it cannot take.
+ * Live jobs only. No index mentions a column that the reserve writes, and half of each page is kept free,
+ * so a reserve writes to no index (a heap-only tuple). What two versions of a row have in common at
+ * both ends is not logged again, so columns that change stand in the middle. `due_at` is the instant until
+ * which reserves pass a job by: of its first run, of a retry, or infinity while a long run holds it.
  */
 const jobs = ({ schema }: Names): string => `
 CREATE TABLE ${schema}.jobs (
   run_at timestamptz NOT NULL DEFAULT statement_timestamp(),
   enqueued_at timestamptz NOT NULL DEFAULT statement_timestamp(),
-  reserved_at timestamptz,
-  retry_at timestamptz,
-  reservation bigint NOT NULL DEFAULT 0,
-  attempt integer NOT NULL DEFAULT 0,
+  due_at timestamptz,
+  id uuid NOT NULL DEFAULT gen_random_uuid(),
   crashes smallint NOT NULL DEFAULT 0,
   priority smallint NOT NULL DEFAULT 0,
   notify boolean NOT NULL DEFAULT true,
   watched boolean NOT NULL DEFAULT false,
   cancel_requested boolean NOT NULL DEFAULT false,
-  id uuid NOT NULL DEFAULT gen_random_uuid(),
+  reserved_at timestamptz,
+  reservation bigint NOT NULL DEFAULT 0,
+  attempt integer NOT NULL DEFAULT 0,
   reserved_by uuid,
-  state text NOT NULL DEFAULT 'available',
+  state text NOT NULL GENERATED ALWAYS AS (
+    CASE WHEN reserved_by IS NOT NULL THEN 'reserved' WHEN due_at IS NOT NULL THEN 'scheduled' ELSE 'available' END
+  ) STORED,
   queue text NOT NULL DEFAULT 'default',
   name text NOT NULL,
   payload jsonb NOT NULL DEFAULT 'null',
@@ -44,12 +45,10 @@ CREATE TABLE ${schema}.jobs (
   failure_state jsonb,
   failure jsonb,
   progress jsonb,
-  CONSTRAINT jobs_pkey PRIMARY KEY (id),
-  CONSTRAINT jobs_state_check CHECK (state IN ('scheduled', 'available', 'reserved'))
-) WITH (fillfactor = 75, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
-CREATE INDEX jobs_available_idx ON ${schema}.jobs (queue, priority, run_at, id) WHERE state = 'available';
-CREATE INDEX jobs_scheduled_idx ON ${schema}.jobs (queue, COALESCE(retry_at, run_at)) WHERE state = 'scheduled';
-CREATE INDEX jobs_reserved_idx ON ${schema}.jobs (reserved_by) WHERE state = 'reserved';
+  CONSTRAINT jobs_pkey PRIMARY KEY (id)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
+CREATE INDEX jobs_available_idx ON ${schema}.jobs (queue, priority, run_at, id) WHERE due_at IS NULL;
+CREATE INDEX jobs_due_idx ON ${schema}.jobs (queue, due_at) WHERE due_at IS NOT NULL;
 `;
 
 /**
@@ -86,7 +85,8 @@ CREATE TABLE ${schema}.job_history_forever PARTITION OF ${schema}.job_history
   FOR VALUES FROM ('infinity') TO (MAXVALUE);
 
 CREATE VIEW ${schema}.all_jobs AS
-  SELECT id, queue, name, payload, state, priority, COALESCE(retry_at, run_at) AS run_at, attempt, crashes,
+  SELECT id, queue, name, payload, state, priority,
+    CASE WHEN due_at < 'infinity' THEN due_at ELSE run_at END AS run_at, attempt, crashes,
     reserved_by, reserved_at, enqueued_at, NULL::timestamptz AS finished_at, progress, NULL::jsonb AS result, failure
   FROM ${schema}.jobs
   UNION ALL
@@ -225,7 +225,7 @@ CREATE OR REPLACE FUNCTION ${schema}.jobs_inserted() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   -- Workers look for due times at least every minute, so what is due later tells nobody.
-  IF NEW.state = 'available' OR NEW.run_at <= clock_timestamp() + interval '1 minute' THEN
+  IF NEW.due_at IS NULL OR NEW.due_at <= clock_timestamp() + interval '1 minute' THEN
     IF pg_try_advisory_xact_lock(hashtextextended('notify-queue ' || ${schemaLiteral} || ' ' || NEW.queue, 0)) THEN
       PERFORM pg_notify(${channels.jobs}, NEW.queue);
     END IF;
@@ -239,10 +239,10 @@ CREATE OR REPLACE FUNCTION ${schema}.enqueue(
   name text, payload jsonb DEFAULT 'null', queue text DEFAULT 'default',
   run_at timestamptz DEFAULT NULL, priority integer DEFAULT 0
 ) RETURNS uuid LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-  INSERT INTO ${schema}.jobs (queue, name, payload, priority, run_at, state)
+  INSERT INTO ${schema}.jobs (queue, name, payload, priority, run_at, due_at)
   SELECT enqueue.queue, enqueue.name, enqueue.payload, enqueue.priority::smallint,
     COALESCE(enqueue.run_at, statement_timestamp()),
-    CASE WHEN enqueue.run_at > statement_timestamp() THEN 'scheduled' ELSE 'available' END
+    CASE WHEN enqueue.run_at > statement_timestamp() THEN enqueue.run_at END
   RETURNING id;
 $$;
 `;

@@ -20,6 +20,8 @@ export interface Finish {
   /** JSON text, or null for none. */
   readonly result: string | null;
   readonly failure: FailureRecord | null;
+  /** JSON text of progress that was not stored yet, or null. */
+  readonly progress: string | null;
 }
 
 /** The job goes back to wait. */
@@ -50,7 +52,7 @@ export function finish(
   result: string | null = null,
   failure: FailureRecord | null = null,
 ): Finish {
-  return { action: 'finish', id: job.id, reservation: job.reservation, state, result, failure };
+  return { action: 'finish', id: job.id, reservation: job.reservation, state, result, failure, progress: null };
 }
 
 /** The run did not happen, or was cut short: back in place, with its attempt. */

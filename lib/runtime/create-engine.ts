@@ -7,6 +7,8 @@ import type { Handlers } from './handler.js';
 import { HistoryKeeper } from './history-keeper.js';
 import { JobExecutor } from './job-executor.js';
 import { LeaseKeeper } from './lease-keeper.js';
+import { LongRuns } from './long-runs.js';
+import { Patrol } from './patrol.js';
 import { ProgressWriter } from './progress-writer.js';
 import { QueueRunner } from './queue-runner.js';
 import type { QueueRunnerOptions } from './runner-tools.js';
@@ -26,7 +28,7 @@ export interface EngineRecipe {
   readonly sweepIntervalMs: number;
   readonly pollIntervalMs: number;
   readonly maxPayloadSize: number;
-  readonly rescue: Omit<RescuePolicy, 'except'>;
+  readonly rescue: RescuePolicy;
   readonly retentionsMs: readonly number[];
   readonly askCustomMode: AskCustomMode;
   readonly tellCustomMode: TellCustomMode;
@@ -60,12 +62,16 @@ export function createEngine(recipe: EngineRecipe): Engine {
       saveProgress: progress.save.bind(progress),
     },
     isSuspended: recipe.isSuspended,
+    onAnswerLost: () => patrol.suspect(),
     onDueIn: (delayMs: number) => sweeper.surveyIn(delayMs),
     log,
   };
   const runners = recipe.queues.map((queue) => new QueueRunner(queue, tools));
-  const sweeper: Sweeper = new Sweeper(instances, runners, lease, recipe.isListening, recipe, trouble, log);
+  const byQueue = new Map(runners.map((runner) => [runner.queue, runner]));
+  const patrol: Patrol = new Patrol(instances, byQueue, lease, recipe.rescue, trouble, log);
+  const sweeper: Sweeper = new Sweeper(instances, byQueue, patrol, recipe.isListening, recipe, trouble);
+  const longRuns = new LongRuns(instances, runners, lease, trouble);
   const history = new HistoryKeeper(instances, recipe.retentionsMs, log);
-  const engine: Engine = new Engine({ runners, lease, sweeper, history, progress, deadlines }, log);
+  const engine: Engine = new Engine({ runners, lease, sweeper, patrol, longRuns, history, progress, deadlines }, log);
   return engine;
 }

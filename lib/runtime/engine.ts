@@ -3,6 +3,8 @@ import type { Deadlines } from './deadlines.js';
 import type { HandOver } from './enqueue-batcher.js';
 import type { HistoryKeeper } from './history-keeper.js';
 import type { LeaseKeeper } from './lease-keeper.js';
+import type { LongRuns } from './long-runs.js';
+import type { Patrol } from './patrol.js';
 import type { ProgressWriter } from './progress-writer.js';
 import type { QueueRunner } from './queue-runner.js';
 import type { Sweeper } from './sweeper.js';
@@ -12,6 +14,8 @@ export interface EngineParts {
   readonly runners: readonly QueueRunner[];
   readonly lease: LeaseKeeper;
   readonly sweeper: Sweeper;
+  readonly patrol: Patrol;
+  readonly longRuns: LongRuns;
   readonly history: HistoryKeeper;
   readonly progress: ProgressWriter;
   readonly deadlines: Deadlines;
@@ -33,6 +37,7 @@ export class Engine {
     await this.parts.lease.start();
     this.started = true;
     this.parts.sweeper.start();
+    this.parts.longRuns.start();
   }
 
   /** Lets running jobs end within the grace, and puts the rest back. */
@@ -42,15 +47,16 @@ export class Engine {
   }
 
   private async stopOnce(graceMs: number): Promise<void> {
-    const { runners, lease, sweeper, history, progress, deadlines } = this.parts;
+    const { runners, lease, sweeper, longRuns, history, progress, deadlines } = this.parts;
     sweeper.stop();
+    longRuns.stop();
     history.stop();
     if (!this.started) return;
     const startedAt = performance.now();
     await Promise.all(runners.map((runner) => runner.stop(graceMs)));
     progress.stop();
     deadlines.stop();
-    await lease.stop();
+    await lease.stop(runners.every((runner) => runner.idle));
     this.log.log(`Stopped running jobs after ${Math.round(performance.now() - startedAt)} ms`);
   }
 

@@ -11,8 +11,8 @@ interface Call {
 
 /** A promise of this process to run jobs as soon as they are stored; `settle` must be called once. */
 export interface HandOver extends Reserver {
-  /** The jobs that are stored and reserved; none when it failed. */
-  settle(jobs: readonly ReservedJob[]): void;
+  /** The jobs that are stored and reserved; undefined when no answer came. */
+  settle(jobs: readonly ReservedJob[] | undefined): void;
 }
 
 const MAX_ROWS = 1_000;
@@ -93,12 +93,14 @@ export class EnqueueBatcher {
   }
 
   private async insertReserved(jobs: readonly NewJob[], handOver: HandOver): Promise<void> {
-    let reserved: ReservedJob[] = [];
+    let reserved: ReservedJob[];
     try {
       reserved = await this.store.insertReserved(jobs, handOver);
-    } finally {
-      handOver.settle(reserved);
+    } catch (error) {
+      handOver.settle(error instanceof DatabaseUnavailableError && error.mayHaveRun ? undefined : []);
+      throw error;
     }
+    handOver.settle(reserved);
   }
 
   private refuse(calls: Call[], error: DatabaseUnavailableError): void {

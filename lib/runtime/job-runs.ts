@@ -49,6 +49,20 @@ export class JobRuns {
     return this.running.has(id);
   }
 
+  get ids(): string[] {
+    return [...this.running.keys()];
+  }
+
+  /** Jobs that started before this time and that reserves still pass over. */
+  unshelved(startedBefore: number): RunningJob[] {
+    const found: RunningJob[] = [];
+    for (const job of this.running.values()) {
+      if (job.startedAt >= startedBefore) break;
+      if (!job.shelved) found.push(job);
+    }
+    return found;
+  }
+
   start(reserved: ReservedJob): void {
     const { handlers, executor, deadlines, jobTools } = this.tools;
     const handler = handlers.get(reserved.name);

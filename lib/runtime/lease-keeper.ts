@@ -47,10 +47,13 @@ export class LeaseKeeper {
     this.schedule(this.leaseMs / 3);
   }
 
-  async stop(): Promise<void> {
+  /** Gives up the lease: nothing hangs on it any more, or others shall look for what does. */
+  async stop(holdsNothing: boolean): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
-    if (!this.lost) await this.store.unregister(this.instance.id).catch(() => undefined);
+    if (this.lost) return;
+    const ended = holdsNothing ? this.store.unregister(this.instance.id) : this.store.expire(this.instance.id);
+    await ended.catch(() => undefined);
   }
 
   private async register(formerId?: string): Promise<void> {

@@ -24,24 +24,25 @@ const MAX_DRAIN_MS = 500;
  * time settles what has finished and fetches what comes next, while jobs that were fetched before run.
  */
 export class QueueRunner {
-  private readonly runs: JobRuns;
+  readonly runs: JobRuns;
   private readonly settler: Settler;
   private readonly appetite = new Appetite();
   private readonly position = new ScanPosition();
   private readonly buffer = new JobBuffer((jobs) => this.putBack(jobs));
   /** Slots for jobs that are being handed over. */
   private promised = 0;
+  private promisedAt = 0;
   /** There may be jobs to reserve. */
   private hungry = false;
   private wakes = 0;
   /** A reserve is under way. */
   private reserving = false;
+  private reservingAt = 0;
   /** A settlement is under way. */
   private settling = false;
   private plannedTurn: NodeJS.Immediate | undefined;
   private readonly backoff = new Backoff();
   private backingOff = false;
-  private starting = false;
   private stopped = false;
 
   constructor(
@@ -52,7 +53,7 @@ export class QueueRunner {
       onSettlement: (settlement) => this.settler.add(settlement),
       onLeft: () => this.slotFreed(),
     });
-    this.settler = new Settler(tools.store, options.keepMs, {
+    this.settler = new Settler(tools.store, {
       onSettled: (id) => tools.successes.settled(id),
       onLost: (id) => this.reportLost(id),
       onRequeued: (delayMs) => (delayMs > 0 ? tools.onDueIn(delayMs) : this.wake()),
@@ -66,9 +67,14 @@ export class QueueRunner {
     return this.options.queue;
   }
 
-  /** The database may have given it jobs that it does not know of yet. */
-  get expecting(): boolean {
-    return this.reserving || this.promised > 0;
+  /** Nothing is held here, and nothing is on its way. */
+  get idle(): boolean {
+    return this.runs.size === 0 && this.buffer.size === 0 && this.settler.empty && !this.awaitsAnswerFrom(Infinity);
+  }
+
+  /** Something was asked of the database before this time, and may yet bring jobs. */
+  awaitsAnswerFrom(before: number): boolean {
+    return (this.reserving && this.reservingAt < before) || (this.promised > 0 && this.promisedAt < before);
   }
 
   /** Whether a job that the database says is held by this process is known here. */
@@ -96,20 +102,17 @@ export class QueueRunner {
     if (!asleep || jobs.length > free || !lease.trusted || isSuspended(this.queue)) return undefined;
     if (!jobs.every((job) => job.delayMs === 0 && job.runAtMs === null && handlers.get(job.name))) return undefined;
     const { instanceId } = lease;
+    if (this.promised === 0) this.promisedAt = performance.now();
     this.promised += jobs.length;
     return {
       instanceId,
       suspensionKeys: this.options.suspensionKeys,
       settle: (reserved) => {
         this.promised -= jobs.length;
-        this.receive(reserved, instanceId);
+        if (!reserved) this.tools.onAnswerLost();
+        this.receive(reserved ?? [], instanceId);
       },
     };
-  }
-
-  /** Fires the signal of a running job. False when it does not run here. */
-  abort(id: string, reason: Error): boolean {
-    return this.runs.abort(id, reason);
   }
 
   /** The lease is gone: nothing that is held here may be settled or run on. */
@@ -133,7 +136,7 @@ export class QueueRunner {
     await this.runs.idle(ABORTED_MS);
     this.runs.giveUp();
     const deadline = performance.now() + MAX_DRAIN_MS;
-    while ((this.expecting || !this.settler.empty) && performance.now() < deadline) {
+    while (!this.idle && performance.now() < deadline) {
       this.turn();
       await sleep(2);
     }
@@ -167,12 +170,14 @@ export class QueueRunner {
     if (settle) this.settling = true;
     if (limit > 0) {
       this.reserving = true;
+      this.reservingAt = performance.now();
       this.appetite.measure();
     }
     const after = limit > 0 ? this.position.next() : undefined;
     const startedAt = performance.now();
     try {
-      const scope = { queue, instanceId, names: tools.handlers.names, suspensionKeys: this.options.suspensionKeys };
+      const { suspensionKeys, keepMs } = this.options;
+      const scope = { queue, instanceId, names: tools.handlers.names, suspensionKeys, keepMs };
       const { jobs, place } = await this.settler.exchange({ ...scope, limit, after }, settle);
       this.backoff.reset();
       if (settle) this.settling = false;
@@ -186,6 +191,7 @@ export class QueueRunner {
     } catch (error) {
       if (limit > 0) this.reserving = false;
       if (settle) this.settling = false;
+      tools.onAnswerLost();
       this.backOff(error);
     }
   }
@@ -204,21 +210,15 @@ export class QueueRunner {
 
   private slotFreed(): void {
     this.appetite.jobFinished();
-    if (this.buffer.size > 0) this.startBuffered();
+    this.startBuffered();
     this.planTurn();
   }
 
   private startBuffered(): void {
-    if (this.starting) return;
-    this.starting = true;
-    try {
-      this.buffer.drainWhile(
-        () => this.runs.size < this.options.concurrency,
-        (job) => this.runs.start(job),
-      );
-    } finally {
-      this.starting = false;
-    }
+    this.buffer.drainWhile(
+      () => this.runs.size < this.options.concurrency,
+      (job) => this.runs.start(job),
+    );
   }
 
   /** What ends in the same turn of the event loop is settled together. */

@@ -1,5 +1,4 @@
-import type { Finish } from '../core/settlement.js';
-import type { ReservationStore } from '../interfaces/ports/index.js';
+import type { KeepMs, ReservationStore } from '../interfaces/ports/index.js';
 import type { RunTools } from './job-runs.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { ProgressWriter } from './progress-writer.js';
@@ -9,8 +8,7 @@ export interface QueueRunnerOptions {
   readonly queue: string;
   /** Jobs that run at once. */
   readonly concurrency: number;
-  /** Milliseconds that a finished job is kept; Infinity for ever, null for not at all. */
-  readonly keepMs: (state: Finish['state']) => number | null;
+  readonly keepMs: KeepMs;
   /** Config keys that suspend this queue. */
   readonly suspensionKeys: readonly string[];
 }
@@ -22,6 +20,8 @@ export interface RunnerTools extends RunTools {
   readonly progress: ProgressWriter;
   readonly trouble: TroubleLog;
   readonly isSuspended: (queue: string) => boolean;
+  /** The database may have given jobs to this process whose answer was lost. */
+  readonly onAnswerLost: () => void;
   /** A job of this process will be due in so many milliseconds. */
   readonly onDueIn: (delayMs: number) => void;
 }

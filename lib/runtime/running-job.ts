@@ -20,6 +20,8 @@ export class RunningJob implements Job {
   readonly startedAt = performance.now();
   /** Why the run must end; set once. */
   abortReason: Error | undefined;
+  /** Reserves no longer pass over its row. */
+  shelved = false;
   private parsedPayload: { value: unknown } | undefined;
   private controller: AbortController | undefined;
   private jobLog: JobLog | undefined;

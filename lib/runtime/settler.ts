@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from '../core/backoff.js';
 import { isDataError } from '../core/data-error.js';
 import { finish, type Finish, type Requeue, type Settlement } from '../core/settlement.js';
-import type { Exchange, Exchanged, KeptFinish, ReservationStore } from '../interfaces/ports/index.js';
+import type { Exchange, Exchanged, ReservationStore } from '../interfaces/ports/index.js';
 
 export interface SettlerCallbacks {
   readonly onSettled: (id: string) => void;
@@ -26,7 +26,7 @@ const MAX_FINISHES = 1_000;
  * turned into a failure. Finishes travel with the next reserve; requeues have a statement of their own.
  */
 export class Settler {
-  private finishes: KeptFinish[] = [];
+  private finishes: Finish[] = [];
   private requeues: Requeue[] = [];
   /** Ids not settled yet, those under way included. */
   private readonly open = new Set<string>();
@@ -38,7 +38,6 @@ export class Settler {
 
   constructor(
     private readonly store: ReservationStore,
-    private readonly keepMs: (state: Finish['state']) => number | null,
     private readonly callbacks: SettlerCallbacks,
   ) {}
 
@@ -59,7 +58,7 @@ export class Settler {
     this.open.add(settlement.id);
     if (settlement.action === 'finish') {
       const progress = this.callbacks.lastProgress(settlement.id);
-      this.finishes.push({ ...settlement, keepMs: this.keepMs(settlement.state), progress });
+      this.finishes.push(progress === null ? settlement : { ...settlement, progress });
       this.callbacks.onFinish();
     } else {
       this.requeues.push(settlement);
@@ -87,7 +86,7 @@ export class Settler {
       return exchanged;
     } catch (error) {
       const kept = this.setApart(finishes, error);
-      this.keep(kept, (unsent) => this.finishes.unshift(...(unsent as KeptFinish[])));
+      this.keep(kept, (unsent) => this.finishes.unshift(...(unsent as Finish[])));
       throw error;
     }
   }
@@ -102,13 +101,13 @@ export class Settler {
    * PostgreSQL refused a value: the settlements of the batch are sent one by one, and the one that is
    * refused alone is replaced by a settlement that holds constants only.
    */
-  private setApart<T extends Settlement>(batch: readonly T[], error: unknown): Array<T | KeptFinish> {
+  private setApart<T extends Settlement>(batch: readonly T[], error: unknown): Array<T | Finish> {
     if (!isDataError(error)) return [...batch];
     if (batch.length > 1) this.alone = Math.max(this.alone, batch.length);
     const [only] = batch;
     if (batch.length !== 1 || !only) return [...batch];
     const failure = { name: 'UnstorableOutcomeError', message: 'PostgreSQL could not store the outcome of the run' };
-    return [{ ...finish(only, 'abandoned', null, failure), keepMs: this.keepMs('abandoned'), progress: null }];
+    return [finish(only, 'abandoned', null, failure)];
   }
 
   private close(settled: readonly Settlement[], lost: readonly string[]): void {

@@ -2,6 +2,7 @@ import type {
   Holding,
   InstanceInfo,
   LeaseStore,
+  Patrolled,
   QueueSurvey,
   RescuedJob,
   RescuePolicy,
@@ -33,6 +34,10 @@ export class PgInstanceStore implements LeaseStore, SweepStore {
     await this.database.run(this.statements.unregister, [instanceId], 'removing this process');
   }
 
+  async expire(instanceId: string): Promise<void> {
+    await this.database.run(this.statements.expire, [instanceId], 'ending the lease of this process');
+  }
+
   async survey(queues: readonly string[]): Promise<QueueSurvey[]> {
     const rows = await this.database.run(this.statements.survey, [queues], 'looking for due jobs');
     return rows.map((row) => ({
@@ -42,19 +47,24 @@ export class PgInstanceStore implements LeaseStore, SweepStore {
     }));
   }
 
-  async rescue(policy: RescuePolicy, only?: string): Promise<RescuedJob[]> {
-    const rows = await this.database.run(
-      this.statements.rescue,
-      [
-        policy.maxCrashes,
-        [...policy.keepMs.keys()],
-        [...policy.keepMs.values()],
-        policy.defaultKeepMs,
-        policy.except,
-        only ?? null,
-      ],
-      'taking jobs from dead processes',
-    );
+  async patrol(instanceId: string, fromPage: number, pages: number, searchedFor: readonly string[]): Promise<Patrolled> {
+    const toPage = fromPage + pages;
+    const params = [instanceId, `(${fromPage},0)`, `(${toPage},0)`, searchedFor];
+    const [first, ...held] = await this.database.run(this.statements.patrol, params, 'looking through held jobs');
+    return {
+      mine: held
+        .filter((row) => Number(row['stray']) === 0)
+        .map((row) => ({ id: text(row['id']), queue: text(row['queue']), reservation: Number(row['reservation']) })),
+      strays: held.filter((row) => Number(row['stray']) === 1).map((row) => text(row['id'])),
+      dead: first?.['dead'] ? text(first['dead']).split(',') : [],
+      nextPage: toPage < Number(first?.['pages']) ? toPage : 0,
+    };
+  }
+
+  async rescue(policy: RescuePolicy, ids: readonly string[]): Promise<RescuedJob[]> {
+    const { maxCrashes, keepMs, defaultKeepMs } = policy;
+    const params = [maxCrashes, [...keepMs.keys()], [...keepMs.values()], defaultKeepMs, ids];
+    const rows = await this.database.run(this.statements.rescue, params, 'taking jobs from dead processes');
     return rows.map((row) => ({
       id: text(row['id']),
       queue: text(row['queue']),
@@ -63,19 +73,18 @@ export class PgInstanceStore implements LeaseStore, SweepStore {
     }));
   }
 
-  async holdings(instanceId: string): Promise<Holding[]> {
-    const rows = await this.database.run(this.statements.holdings, [instanceId], 'listing held jobs');
+  async holdings(instanceId: string, ids: readonly string[]): Promise<Holding[]> {
+    const rows = await this.database.run(this.statements.holdings, [instanceId, ids], 'reading held jobs');
     return rows.map((row) => ({
       id: text(row['id']),
       queue: text(row['queue']),
       reservation: Number(row['reservation']),
-      ageMs: Number(row['age_ms']),
       cancelRequested: Number(row['cancel_requested']) === 1,
     }));
   }
 
-  async strays(): Promise<string[]> {
-    const rows = await this.database.run(this.statements.strays, [], 'listing jobs of dead processes');
+  async shelve(instanceId: string, ids: readonly string[]): Promise<string[]> {
+    const rows = await this.database.run(this.statements.shelve, [instanceId, ids], 'marking long runs');
     return rows.map((row) => text(row['id']));
   }
 

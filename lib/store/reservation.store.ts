@@ -1,4 +1,4 @@
-import type { Requeue } from '../core/settlement.js';
+import type { Finish, Requeue } from '../core/settlement.js';
 import type {
   EnqueueStore,
   Exchange,
@@ -43,7 +43,7 @@ export class PgReservationStore implements EnqueueStore, ReservationStore {
   }
 
   async exchange(exchange: Exchange): Promise<Exchanged> {
-    const { finishes, after } = exchange;
+    const { finishes, keepMs, after } = exchange;
     const rows = await this.database.run(
       this.statements.exchange,
       [
@@ -54,23 +54,22 @@ export class PgReservationStore implements EnqueueStore, ReservationStore {
         exchange.suspensionKeys,
         finishes.map((finish) => finish.id),
         finishes.map((finish) => finish.reservation),
-        finishes.map((finish) => finish.state),
-        finishes.map((finish) => finish.result),
-        finishes.map((finish) => finish.failure && JSON.stringify(finish.failure)),
-        finishes.map((finish) => finish.keepMs),
-        finishes.map((finish) => finish.progress),
+        sparse(finishes, (finish) => (finish.state === 'completed' ? null : finish.state)),
+        sparse(finishes, (finish) => finish.result),
+        sparse(finishes, (finish) => finish.failure && JSON.stringify(finish.failure)),
+        sparse(finishes, (finish) => finish.progress),
+        [keepMs.completed, keepMs.abandoned, keepMs.cancelled],
         after?.priority ?? -32_768,
         after?.runAt ?? '-infinity',
         after?.id ?? '00000000-0000-0000-0000-000000000000',
       ],
       `reserving jobs of queue '${exchange.queue}'`,
     );
-    const jobs: ReservedJob[] = [];
-    for (const row of rows) if (row['id'] !== null) jobs.push(toReservedJob(row, exchange.queue));
-    const [first] = rows;
+    const [first, ...taken] = rows;
+    const reservedAt = text(first?.['now']);
     return {
-      jobs,
-      place: jobs.length > 0 && first ? toPlace(first) : undefined,
+      jobs: taken.map((row) => toReservedJob(row, exchange.queue, reservedAt)),
+      place: first && taken.length > 0 ? toPlace(first) : undefined,
       lost: first?.['lost'] ? text(first['lost']).split(',') : [],
     };
   }
@@ -120,11 +119,16 @@ function toRecordset(jobs: readonly NewJob[]): string {
   return `[${rows.join(',')}]`;
 }
 
+/** An array for the database, or null in the place of one that holds nothing. */
+function sparse(finishes: readonly Finish[], pick: (finish: Finish) => string | null): Array<string | null> | null {
+  return finishes.some((finish) => pick(finish) !== null) ? finishes.map(pick) : null;
+}
+
 function toPlace(row: Row): Place {
   return { priority: Number(row['priority']), runAt: text(row['run_at']), id: text(row['place_id']) };
 }
 
-function toReservedJob(row: Row, queue: string): ReservedJob {
+function toReservedJob(row: Row, queue: string, reservedAt: string): ReservedJob {
   return {
     id: row['id'] as string,
     queue,
@@ -133,7 +137,7 @@ function toReservedJob(row: Row, queue: string): ReservedJob {
     attempt: Number(row['attempt']),
     reservation: Number(row['reservation']),
     enqueuedAt: row['enqueued_at'] as string,
-    reservedAt: row['reserved_at'] as string,
+    reservedAt,
     failureState: row['failure_state'] as string | null,
     options: row['options'] as string | null,
   };

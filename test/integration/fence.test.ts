@@ -13,7 +13,7 @@ const WRITES: Record<string, (id: string, reservation: number) => { text: string
   }),
   'an abandonment': (id, reservation) => ({
     text: exchange.text,
-    params: ['default', 0, randomUUID(), [], [], [id], [reservation], ['abandoned'], [null], ['{}'], [60_000], ['1'], null, null, null],
+    params: ['default', 0, randomUUID(), [], [], [id], [reservation], ['abandoned'], [null], ['{}'], ['1'], [60_000, 60_000, 60_000], null, null, null],
   }),
   'a retry': (id, reservation) => ({ text: requeue.text, params: [[id], [reservation], [5], [1], [null], ['{}'], ['{}']] }),
   'a move': (id, reservation) => ({ text: requeue.text, params: [[id], [reservation], [0], [1], ['elsewhere'], [null], ['{}']] }),
@@ -23,8 +23,8 @@ const WRITES: Record<string, (id: string, reservation: number) => { text: string
 /** What may have become of the job meanwhile. */
 const MEANWHILE: Record<string, string> = {
   'is held by another process': `UPDATE notify_queue.jobs SET reservation = 6, reserved_by = gen_random_uuid() WHERE id = $1`,
-  'waits again': `UPDATE notify_queue.jobs SET state = 'available', reserved_by = NULL, reserved_at = NULL WHERE id = $1`,
-  'waits for its retry': `UPDATE notify_queue.jobs SET state = 'scheduled', retry_at = now() + '1 h', reserved_by = NULL, reserved_at = NULL WHERE id = $1`,
+  'waits again': `UPDATE notify_queue.jobs SET reserved_by = NULL, reserved_at = NULL WHERE id = $1`,
+  'waits for its retry': `UPDATE notify_queue.jobs SET due_at = now() + '1 h', reserved_by = NULL, reserved_at = NULL WHERE id = $1`,
   'is gone': `DELETE FROM notify_queue.jobs WHERE id = $1`,
 };
 
@@ -34,8 +34,8 @@ describe('a write with a reservation that is over', () => {
 
   async function held(): Promise<string> {
     const [{ id }] = await database.query(
-      `INSERT INTO notify_queue.jobs (name, state, reserved_by, reserved_at, reservation, attempt)
-       VALUES ('held', 'reserved', gen_random_uuid(), now(), 5, 1) RETURNING id`,
+      `INSERT INTO notify_queue.jobs (name, reserved_by, reserved_at, reservation, attempt)
+       VALUES ('held', gen_random_uuid(), now(), 5, 1) RETURNING id`,
     );
     return id as string;
   }

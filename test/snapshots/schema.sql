@@ -10,16 +10,15 @@ i job_history_forever_pkey
 i job_instances_pkey
 i job_migrations_pkey
 i jobs_available_idx
+i jobs_due_idx
 i jobs_pkey
-i jobs_reserved_idx
-i jobs_scheduled_idx
 p job_history RANGE (keep_until)
 r job_configs
 r job_history_default DEFAULT
 r job_history_forever FOR VALUES FROM ('infinity') TO (MAXVALUE)
 r job_instances {fillfactor=50}
 r job_migrations
-r jobs {fillfactor=75,autovacuum_vacuum_scale_factor=0.02,autovacuum_analyze_scale_factor=0.05}
+r jobs {fillfactor=50,autovacuum_vacuum_scale_factor=0.02,autovacuum_analyze_scale_factor=0.05}
 v all_jobs
 
 -- columns
@@ -114,18 +113,23 @@ job_migrations 02 name text NOT NULL
 job_migrations 03 applied_at timestamp with time zone NOT NULL DEFAULT now()
 jobs 01 run_at timestamp with time zone NOT NULL DEFAULT statement_timestamp()
 jobs 02 enqueued_at timestamp with time zone NOT NULL DEFAULT statement_timestamp()
-jobs 03 reserved_at timestamp with time zone
-jobs 04 retry_at timestamp with time zone
-jobs 05 reservation bigint NOT NULL DEFAULT 0
-jobs 06 attempt integer NOT NULL DEFAULT 0
-jobs 07 crashes smallint NOT NULL DEFAULT 0
-jobs 08 priority smallint NOT NULL DEFAULT 0
-jobs 09 notify boolean NOT NULL DEFAULT true
-jobs 10 watched boolean NOT NULL DEFAULT false
-jobs 11 cancel_requested boolean NOT NULL DEFAULT false
-jobs 12 id uuid NOT NULL DEFAULT gen_random_uuid()
+jobs 03 due_at timestamp with time zone
+jobs 04 id uuid NOT NULL DEFAULT gen_random_uuid()
+jobs 05 crashes smallint NOT NULL DEFAULT 0
+jobs 06 priority smallint NOT NULL DEFAULT 0
+jobs 07 notify boolean NOT NULL DEFAULT true
+jobs 08 watched boolean NOT NULL DEFAULT false
+jobs 09 cancel_requested boolean NOT NULL DEFAULT false
+jobs 10 reserved_at timestamp with time zone
+jobs 11 reservation bigint NOT NULL DEFAULT 0
+jobs 12 attempt integer NOT NULL DEFAULT 0
 jobs 13 reserved_by uuid
-jobs 14 state text NOT NULL DEFAULT 'available'::text
+jobs 14 state text NOT NULL DEFAULT 
+CASE
+    WHEN (reserved_by IS NOT NULL) THEN 'reserved'::text
+    WHEN (due_at IS NOT NULL) THEN 'scheduled'::text
+    ELSE 'available'::text
+END
 jobs 15 queue text NOT NULL DEFAULT 'default'::text
 jobs 16 name text NOT NULL
 jobs 17 payload jsonb NOT NULL DEFAULT 'null'::jsonb
@@ -148,12 +152,10 @@ job_instances job_instances_pkey PRIMARY KEY (id)
 job_migrations job_migrations_pkey PRIMARY KEY (version)
 jobs jobs_inserted TRIGGER DEFERRABLE INITIALLY DEFERRED
 jobs jobs_pkey PRIMARY KEY (id)
-jobs jobs_state_check CHECK ((state = ANY (ARRAY['scheduled'::text, 'available'::text, 'reserved'::text])))
 
 -- indexes
-CREATE INDEX jobs_available_idx ON SCHEMA.jobs USING btree (queue, priority, run_at, id) WHERE (state = 'available'::text)
-CREATE INDEX jobs_reserved_idx ON SCHEMA.jobs USING btree (reserved_by) WHERE (state = 'reserved'::text)
-CREATE INDEX jobs_scheduled_idx ON SCHEMA.jobs USING btree (queue, COALESCE(retry_at, run_at)) WHERE (state = 'scheduled'::text)
+CREATE INDEX jobs_available_idx ON SCHEMA.jobs USING btree (queue, priority, run_at, id) WHERE (due_at IS NULL)
+CREATE INDEX jobs_due_idx ON SCHEMA.jobs USING btree (queue, due_at) WHERE (due_at IS NOT NULL)
 CREATE UNIQUE INDEX job_configs_pkey ON SCHEMA.job_configs USING btree (key)
 CREATE UNIQUE INDEX job_history_default_pkey ON SCHEMA.job_history_default USING btree (id, keep_until)
 CREATE UNIQUE INDEX job_history_forever_pkey ON SCHEMA.job_history_forever USING btree (id, keep_until)
@@ -175,7 +177,10 @@ all_jobs  SELECT id,
     payload,
     state,
     priority,
-    COALESCE(retry_at, run_at) AS run_at,
+        CASE
+            WHEN (due_at < 'infinity'::timestamp with time zone) THEN due_at
+            ELSE run_at
+        END AS run_at,
     attempt,
     crashes,
     reserved_by,
@@ -214,10 +219,10 @@ CREATE OR REPLACE FUNCTION SCHEMA.enqueue(name text, payload jsonb DEFAULT 'null
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  INSERT INTO SCHEMA.jobs (queue, name, payload, priority, run_at, state)
+  INSERT INTO SCHEMA.jobs (queue, name, payload, priority, run_at, due_at)
   SELECT enqueue.queue, enqueue.name, enqueue.payload, enqueue.priority::smallint,
     COALESCE(enqueue.run_at, statement_timestamp()),
-    CASE WHEN enqueue.run_at > statement_timestamp() THEN 'scheduled' ELSE 'available' END
+    CASE WHEN enqueue.run_at > statement_timestamp() THEN enqueue.run_at END
   RETURNING id;
 $function$
 
@@ -319,7 +324,7 @@ CREATE OR REPLACE FUNCTION SCHEMA.jobs_inserted()
 AS $function$
 BEGIN
   -- Workers look for due times at least every minute, so what is due later tells nobody.
-  IF NEW.state = 'available' OR NEW.run_at <= clock_timestamp() + interval '1 minute' THEN
+  IF NEW.due_at IS NULL OR NEW.due_at <= clock_timestamp() + interval '1 minute' THEN
     IF pg_try_advisory_xact_lock(hashtextextended('notify-queue ' || E'SCHEMA' || ' ' || NEW.queue, 0)) THEN
       PERFORM pg_notify(E'SCHEMA.jobs', NEW.queue);
     END IF;

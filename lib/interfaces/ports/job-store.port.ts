@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import type { CancelResult, JobCriteria, JobPage, JobRecord, PageOptions, Status } from '../job-record.interface.js';
+import type { CancelResult, FinalState, JobCriteria, JobPage, JobRecord, PageOptions, Status } from '../job-record.interface.js';
 import type { Finish, Requeue } from '../../core/settlement.js';
 
 /** A row to be stored by an enqueue. */
@@ -48,12 +48,8 @@ export interface EnqueueStore {
   insertReserved(jobs: readonly NewJob[], reserver: Reserver): Promise<ReservedJob[]>;
 }
 
-/** A finish as it is stored: `keepMs` is how long the history keeps the job, Infinity for ever, null not at all. */
-export interface KeptFinish extends Finish {
-  readonly keepMs: number | null;
-  /** JSON text of progress that was not stored yet, or null. */
-  readonly progress: string | null;
-}
+/** Milliseconds that the history keeps a job of each outcome: Infinity for ever, null not at all. */
+export type KeepMs = Readonly<Record<FinalState, number | null>>;
 
 /** Where a reserve starts in the order of a queue; texts as the database wrote them. */
 export interface Place {
@@ -65,7 +61,8 @@ export interface Place {
 export interface Exchange {
   readonly queue: string;
   readonly instanceId: string;
-  readonly finishes: readonly KeptFinish[];
+  readonly finishes: readonly Finish[];
+  readonly keepMs: KeepMs;
   /** Jobs to reserve at most. */
   readonly limit: number;
   /** Names of jobs that this process has handlers for. */
@@ -94,9 +91,19 @@ export interface Holding {
   readonly id: string;
   readonly queue: string;
   readonly reservation: number;
-  /** Milliseconds since it was reserved. */
-  readonly ageMs: number;
   readonly cancelRequested: boolean;
+}
+
+/** What a look through a part of the live jobs came to. */
+export interface Patrolled {
+  /** Jobs that the database says this process holds. */
+  readonly mine: ReadonlyArray<Omit<Holding, 'cancelRequested'>>;
+  /** Ids of jobs that are held by dead processes. */
+  readonly strays: readonly string[];
+  /** Ids of processes whose lease ran out. */
+  readonly dead: readonly string[];
+  /** Where the next part begins; 0 after the last. */
+  readonly nextPage: number;
 }
 
 /** Reserves and settles: the hot path. */
@@ -123,7 +130,10 @@ export interface LeaseStore {
   register(instance: InstanceInfo, leaseMs: number, formerId?: string): Promise<void>;
   /** False when the lease had run out before: it cannot be taken up again. */
   renew(instanceId: string, leaseMs: number): Promise<boolean>;
+  /** Removes a process that holds nothing any more. */
   unregister(instanceId: string): Promise<void>;
+  /** Ends the lease of a process, so that others look for what it still holds. */
+  expire(instanceId: string): Promise<void>;
 }
 
 /** What there is to do in a queue. */
@@ -140,8 +150,6 @@ export interface RescuePolicy {
   /** How long an abandoned job is kept, by queue. */
   readonly keepMs: ReadonlyMap<string, number | null>;
   readonly defaultKeepMs: number | null;
-  /** Rows that made the sweep fail and are left alone. */
-  readonly except: readonly string[];
 }
 
 export interface RescuedJob {
@@ -155,12 +163,17 @@ export interface RescuedJob {
 export interface SweepStore {
   /** Makes due jobs available and tells what there is to do. */
   survey(queues: readonly string[]): Promise<QueueSurvey[]>;
-  /** Takes their jobs from dead processes. */
-  rescue(policy: RescuePolicy, only?: string): Promise<RescuedJob[]>;
-  /** Every job that the database says this process holds. */
-  holdings(instanceId: string): Promise<Holding[]>;
-  /** Ids of jobs that are held by dead processes. */
-  strays(): Promise<string[]>;
+  /**
+   * Looks through so many pages of the live jobs, and forgets the dead processes for which all of them have
+   * been looked through.
+   */
+  patrol(instanceId: string, fromPage: number, pages: number, searchedFor: readonly string[]): Promise<Patrolled>;
+  /** Takes those of these jobs that dead processes hold. */
+  rescue(policy: RescuePolicy, ids: readonly string[]): Promise<RescuedJob[]>;
+  /** Those of these jobs that the database says this process holds. */
+  holdings(instanceId: string, ids: readonly string[]): Promise<Holding[]>;
+  /** Takes jobs that run long here out of the way of the reserves. Resolves to the ids it could. */
+  shelve(instanceId: string, ids: readonly string[]): Promise<string[]>;
   /** Prepares history partitions for jobs kept this long. */
   prepareHistory(retentionsMs: readonly number[]): Promise<void>;
   /** Drops history past its time. Resolves to the partitions dropped. */

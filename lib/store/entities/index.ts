@@ -11,7 +11,8 @@ export interface JobEntity {
   state: JobState;
   priority: number;
   runAt: Date;
-  retryAt: Date | null;
+  /** Until when it waits; Infinity while a long run holds it. */
+  dueAt: Date | number | null;
   attempt: number;
   crashes: number;
   /** A bigint, which the driver gives as text. */
@@ -26,7 +27,7 @@ export interface JobEntity {
 }
 
 /** A row of `job_history`: a finished job. */
-export interface JobHistoryEntity extends Omit<JobEntity, 'retryAt' | 'failureState'> {
+export interface JobHistoryEntity extends Omit<JobEntity, 'dueAt' | 'failureState'> {
   finishedAt: Date;
   keepUntil: Date;
   result: unknown;
@@ -62,7 +63,7 @@ const SHARED = {
   queue: { type: 'text' },
   name: { type: 'text' },
   payload: { type: 'jsonb' },
-  state: { type: 'text' },
+  state: { type: 'text', insert: false, update: false },
   priority: { type: 'smallint' },
   runAt: instant('run_at'),
   attempt: { type: 'int' },
@@ -88,7 +89,7 @@ export function createEntities(schema: string) {
       schema,
       tableName: 'jobs',
       synchronize: false,
-      columns: { ...SHARED, retryAt: instant('retry_at', true), failureState: json('failure_state') },
+      columns: { ...SHARED, dueAt: instant('due_at', true), failureState: json('failure_state') },
     }),
     JobHistory: new EntitySchema<JobHistoryEntity>({
       name: 'NotifyQueueJobHistory',

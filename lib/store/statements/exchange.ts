@@ -5,12 +5,15 @@ import { HISTORY_FROM_JOB } from './history-columns.js';
  * Settles a batch of finished jobs and reserves the next batch of the same queue: the hot statement.
  *
  * $1 queue, $2 limit, $3 instance, $4 names with a handler, $5 suspension keys;
- * finishes as arrays: $6 ids, $7 reservations, $8 states, $9 results, $10 failures, $11 milliseconds to keep,
- * $12 progress values that were not stored yet;
+ * finishes as arrays: $6 ids, $7 reservations, $8 states, $9 results, $10 failures, $11 progress values
+ * that were not stored yet, where null is an array of nulls, of which a state stands for 'completed';
+ * $12 milliseconds to keep a completed, an abandoned, a cancelled job;
  * $13 to $15 the place to start at: priority, due time and id of the last job that was reserved.
  *
- * Indexes: jobs_pkey for the finishes, jobs_available_idx for the reserve (no sort, no skipping over
- * jobs that cannot be taken). Concurrency: a finish deletes only the row whose reservation it holds;
+ * The first row tells of the settlement and of the place, each other row of a job, in order.
+ *
+ * Indexes: jobs_pkey for the finishes, jobs_available_idx for the reserve: no sort, and what it passes
+ * over is only what runs at this moment. Neither is written to. Concurrency: a finish deletes only the row whose reservation it holds;
  * the reserve skips locked rows and never waits for one; it goes by ctid, as an array, because that is
  * the one join that no plan turns into a scan of the table. The reserve is made to depend on
  * the delete, so that the delete always comes first: in free order 32 connections deadlocked.
@@ -21,42 +24,49 @@ export const exchange = ({ schema, channels }: StatementNames): Statement => ({
   name: 'nq_exchange',
   text: `
 WITH finish AS MATERIALIZED (
-  SELECT * FROM unnest($6::uuid[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::float8[],
-    $12::text[]) AS f (id, reservation, state, result, failure, keep_ms, last_progress)
+  SELECT id, reservation, COALESCE(state, 'completed') AS outcome, result, failure AS problem, progress AS last_progress,
+    CASE state WHEN 'abandoned' THEN ($12::float8[])[2] WHEN 'cancelled' THEN ($12::float8[])[3] ELSE ($12::float8[])[1] END AS keep_ms
+  FROM unnest($6::uuid[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[])
+    AS f (id, reservation, state, result, failure, progress)
 ), gone AS (
   DELETE FROM ${schema}.jobs j USING finish f
   WHERE j.id = f.id AND j.reservation = f.reservation AND j.reserved_by IS NOT NULL
-  RETURNING j.*
+  RETURNING j.*, f.outcome, f.result, f.problem, f.last_progress, f.keep_ms
 ), kept AS (
   INSERT INTO ${schema}.job_history (${HISTORY_FROM_JOB}, progress, state, failure, result, finished_at, keep_until)
-  SELECT ${HISTORY_FROM_JOB}, COALESCE(f.last_progress::jsonb, g.progress), f.state, COALESCE(f.failure::jsonb, g.failure), f.result::jsonb,
-    statement_timestamp(), ${fromNow('COALESCE(f.keep_ms, 3600000)')}
-  FROM gone g JOIN finish f USING (id, reservation)
-  WHERE f.keep_ms IS NOT NULL OR g.watched
+  SELECT ${HISTORY_FROM_JOB}, COALESCE(last_progress::jsonb, progress), outcome, COALESCE(problem::jsonb, failure), result::jsonb,
+    statement_timestamp(), ${fromNow('COALESCE(keep_ms, 3600000)')}
+  FROM gone WHERE keep_ms IS NOT NULL OR watched
+), settled AS MATERIALIZED (
+  SELECT count(*) AS jobs, count(pg_notify(${channels.signals}, id::text)) FILTER (WHERE watched) AS told FROM gone
 ), picked AS MATERIALIZED (
   SELECT ctid, priority, run_at, id FROM ${schema}.jobs
-  WHERE queue = $1 AND state = 'available' AND name = ANY ($4::text[])
+  WHERE queue = $1 AND due_at IS NULL AND reserved_by IS NULL AND name = ANY ($4::text[])
     AND (priority, run_at, id) > ($13::smallint, $14::timestamptz, $15::uuid)
-    AND (SELECT count(*) FROM gone) >= 0
+    AND (SELECT jobs FROM settled) >= 0
     AND EXISTS (SELECT FROM ${schema}.job_instances i WHERE i.id = $3::uuid)
     AND NOT EXISTS (SELECT FROM ${schema}.job_configs c WHERE c.key = ANY ($5::text[]) AND c.value = 'true')
   ORDER BY priority, run_at, id
   LIMIT $2 FOR UPDATE SKIP LOCKED
 ), taken AS (
   UPDATE ${schema}.jobs j
-  SET state = 'reserved', reserved_by = $3::uuid, reserved_at = statement_timestamp(),
+  SET reserved_by = $3::uuid, reserved_at = statement_timestamp(),
     reservation = j.reservation + 1, attempt = least(j.attempt, 2147483646) + 1
   WHERE j.ctid = ANY (ARRAY(SELECT ctid FROM picked))
-  RETURNING j.id, j.name, j.payload, j.attempt, j.reservation, j.enqueued_at, j.reserved_at, j.failure_state,
-    j.options, j.priority, j.run_at
+  RETURNING j.id, j.name, j.payload, j.attempt, j.reservation, j.enqueued_at, j.failure_state, j.options, j.priority, j.run_at
 )
-SELECT settled.lost, place.priority, place.run_at, place.id AS place_id,
-  t.id, t.name, t.payload, t.attempt, t.reservation, t.enqueued_at, t.reserved_at, t.failure_state, t.options
-FROM (
-  SELECT (SELECT string_agg(f.id::text, ',') FROM finish f WHERE NOT EXISTS (SELECT FROM gone g WHERE g.id = f.id)) AS lost,
-    (SELECT count(pg_notify(${channels.signals}, g.id::text)) FROM gone g WHERE g.watched) AS told
-) settled
-LEFT JOIN (SELECT priority, run_at, id FROM picked ORDER BY priority DESC, run_at DESC, id DESC LIMIT 1) place ON true
-LEFT JOIN taken t ON true
-ORDER BY t.priority, t.run_at, t.id`,
+SELECT NULL::uuid AS id, NULL::text AS name, NULL::jsonb AS payload, NULL::int AS attempt, NULL::bigint AS reservation,
+  NULL::timestamptz AS enqueued_at, NULL::jsonb AS failure_state, NULL::jsonb AS options,
+  statement_timestamp() AS now, place.priority, place.run_at, place.id AS place_id,
+  CASE WHEN settled.jobs < cardinality($6::uuid[]) THEN (
+    SELECT string_agg(f.id::text, ',') FROM finish f WHERE NOT EXISTS (SELECT FROM gone g WHERE g.id = f.id)
+  ) END AS lost
+FROM settled LEFT JOIN (
+  SELECT priority, run_at, id FROM picked ORDER BY priority DESC, run_at DESC, id DESC LIMIT 1
+) place ON true
+UNION ALL (
+  SELECT t.id, t.name, t.payload, t.attempt, t.reservation, t.enqueued_at, t.failure_state, t.options,
+    NULL, NULL, NULL, NULL, NULL
+  FROM taken t ORDER BY t.priority, t.run_at, t.id
+)`,
 });

@@ -4,11 +4,12 @@ import { exchange } from './exchange.js';
 import { expireHistory, prepareHistory } from './history.js';
 import { insertJobs, insertJobsOnce } from './insert-jobs.js';
 import { insertReserved } from './insert-reserved.js';
-import { register, renew, unregister } from './lease.js';
-import { holdings, progress } from './progress.js';
+import { expire, register, renew, unregister } from './lease.js';
+import { holdings, patrol, shelve } from './patrol.js';
+import { progress } from './progress.js';
 import { countJobs, findJobs, getJob, listInstances } from './read-jobs.js';
 import { requeue } from './requeue.js';
-import { rescue, strays } from './rescue.js';
+import { rescue } from './rescue.js';
 import { cancelJob, moveJob, retryJob, watchJob } from './steer-jobs.js';
 import { survey } from './survey.js';
 
@@ -21,6 +22,7 @@ export function createStatements(schema: string) {
     createConfig: createConfig(names),
     deleteConfig: deleteConfig(names),
     exchange: exchange(names),
+    expire: expire(names),
     expireHistory: expireHistory(names),
     findNewestJobs: findJobs(names, 'newest'),
     findOldestJobs: findJobs(names, 'oldest'),
@@ -31,6 +33,7 @@ export function createStatements(schema: string) {
     insertReserved: insertReserved(names),
     listInstances: listInstances(names),
     moveJob: moveJob(names),
+    patrol: patrol(names),
     prepareHistory: prepareHistory(names),
     progress: progress(names),
     readConfigs: readConfigs(names),
@@ -40,7 +43,7 @@ export function createStatements(schema: string) {
     rescue: rescue(names),
     retryJob: retryJob(names),
     setConfig: setConfig(names),
-    strays: strays(names),
+    shelve: shelve(names),
     survey: survey(names),
     unregister: unregister(names),
     updateConfig: updateConfig(names),

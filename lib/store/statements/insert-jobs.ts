@@ -9,9 +9,9 @@ import type { Statement, StatementNames } from '../statement.js';
 export const insertJobs = ({ schema }: StatementNames): Statement => ({
   name: 'nq_insert_jobs',
   text: `
-INSERT INTO ${schema}.jobs (id, queue, name, payload, priority, options, notify, run_at, state)
+INSERT INTO ${schema}.jobs (id, queue, name, payload, priority, options, notify, run_at, due_at)
 SELECT id, queue, name, COALESCE(payload, 'null'), priority, options, notify, COALESCE(due, statement_timestamp()),
-  CASE WHEN due > statement_timestamp() THEN 'scheduled' ELSE 'available' END
+  CASE WHEN due > statement_timestamp() THEN due END
 FROM (
   SELECT id, queue, name, payload, COALESCE(priority, 0) AS priority, options, COALESCE(notify, 0) = 1 AS notify,
     COALESCE(to_timestamp(run_at_ms / 1000), statement_timestamp() + make_interval(secs => delay_ms / 1000)) AS due

@@ -15,10 +15,10 @@ WITH gate AS MATERIALIZED (
   SELECT EXISTS (SELECT FROM ${schema}.job_instances WHERE id = $2::uuid AND expires_at > clock_timestamp())
     AND NOT EXISTS (SELECT FROM ${schema}.job_configs WHERE key = ANY ($3::text[]) AND value = 'true') AS open
 )
-INSERT INTO ${schema}.jobs (id, queue, name, payload, priority, options, notify, state,
+INSERT INTO ${schema}.jobs (id, queue, name, payload, priority, options, notify,
   reserved_by, reserved_at, reservation, attempt)
 SELECT r.id, r.queue, r.name, COALESCE(r.payload, 'null'), r.priority, r.options, NOT gate.open AND r.notify = 1,
-  CASE WHEN gate.open THEN 'reserved' ELSE 'available' END, CASE WHEN gate.open THEN $2::uuid END,
+  CASE WHEN gate.open THEN $2::uuid END,
   CASE WHEN gate.open THEN statement_timestamp() END, gate.open::int, gate.open::int
 FROM gate, json_to_recordset($1::json) AS r (id uuid, queue text, name text, payload jsonb, priority smallint,
   options jsonb, notify int)

@@ -4,7 +4,7 @@ import type { Statement, StatementNames } from '../statement.js';
 export const register = ({ schema }: StatementNames): Statement => ({
   name: 'nq_register',
   text: `
-WITH former AS (DELETE FROM ${schema}.job_instances WHERE id = $7::uuid)
+WITH former AS (UPDATE ${schema}.job_instances SET expires_at = clock_timestamp() WHERE id = $7::uuid AND expires_at > clock_timestamp())
 INSERT INTO ${schema}.job_instances (id, host, pid, version, queues, started_at, heartbeat_at, expires_at)
 VALUES ($1::uuid, $2, $3::int, $4, $5::text[], clock_timestamp(), clock_timestamp(),
   clock_timestamp() + make_interval(secs => $6::float8 / 1000))
@@ -23,8 +23,14 @@ SET heartbeat_at = clock_timestamp(), expires_at = clock_timestamp() + make_inte
 WHERE id = $1::uuid AND expires_at > clock_timestamp() RETURNING 1 AS renewed`,
 });
 
-/** Removes process $1. Index: job_instances_pkey. */
+/** Removes process $1, which holds nothing any more. Index: job_instances_pkey. */
 export const unregister = ({ schema }: StatementNames): Statement => ({
   name: 'nq_unregister',
   text: `DELETE FROM ${schema}.job_instances WHERE id = $1::uuid`,
+});
+
+/** Ends the lease of process $1, so that others look for the jobs that it may still hold. Index: job_instances_pkey. */
+export const expire = ({ schema }: StatementNames): Statement => ({
+  name: 'nq_expire',
+  text: `UPDATE ${schema}.job_instances SET expires_at = clock_timestamp() WHERE id = $1::uuid AND expires_at > clock_timestamp()`,
 });

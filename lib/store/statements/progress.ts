@@ -21,12 +21,3 @@ WITH input AS MATERIALIZED (
 )
 SELECT count(pg_notify(${channels.signals}, id::text))::int AS told FROM written WHERE watched`,
 });
-
-/** What process $1 holds by the database. Index: jobs_reserved_idx. */
-export const holdings = ({ schema }: StatementNames): Statement => ({
-  name: 'nq_holdings',
-  text: `
-SELECT id::text AS id, queue, reservation, cancel_requested::int AS cancel_requested,
-  (extract(epoch FROM statement_timestamp() - reserved_at) * 1000)::float8 AS age_ms
-FROM ${schema}.jobs WHERE state = 'reserved' AND reserved_by = $1::uuid`,
-});

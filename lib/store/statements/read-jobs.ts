@@ -36,22 +36,24 @@ SELECT queue, count(*)::int AS count,
   (count(*) FILTER (WHERE state = 'scheduled'))::int AS scheduled,
   (count(*) FILTER (WHERE state = 'available'))::int AS available,
   (count(*) FILTER (WHERE state = 'reserved'))::int AS reserved,
-  (extract(epoch FROM statement_timestamp() - min(COALESCE(retry_at, run_at)) FILTER (
-    WHERE state <> 'reserved' AND COALESCE(retry_at, run_at) <= statement_timestamp()
+  (extract(epoch FROM statement_timestamp() - min(COALESCE(due_at, run_at)) FILTER (
+    WHERE reserved_by IS NULL AND COALESCE(due_at, run_at) <= statement_timestamp()
   )) * 1000)::float8 AS oldest_due_ms
 FROM ${schema}.jobs WHERE $1::text IS NULL OR queue = $1 GROUP BY queue ORDER BY queue`,
 });
 
-/** The processes, and what each holds by queue. Index: jobs_reserved_idx. */
+/** The processes, and what each holds by queue: reads the live table once. */
 export const listInstances = ({ schema }: StatementNames): Statement => ({
   name: 'nq_list_instances',
   text: `
 SELECT i.id::text AS id, i.host, i.pid, i.version, array_to_json(i.queues)::text AS queues,
   ${epochMs('i.started_at')} AS started_at, ${epochMs('i.heartbeat_at')} AS heartbeat_at,
   (i.expires_at > clock_timestamp())::int AS alive,
-  (SELECT json_object_agg(r.queue, r.jobs)::text FROM (
-    SELECT j.queue, count(*) AS jobs FROM ${schema}.jobs j
-    WHERE j.state = 'reserved' AND j.reserved_by = i.id GROUP BY j.queue
-  ) r) AS running
-FROM ${schema}.job_instances i ORDER BY i.started_at, i.id`,
+  r.running::text AS running
+FROM ${schema}.job_instances i LEFT JOIN (
+  SELECT h.reserved_by, json_object_agg(h.queue, h.jobs) AS running FROM (
+    SELECT reserved_by, queue, count(*) AS jobs FROM ${schema}.jobs WHERE reserved_by IS NOT NULL GROUP BY reserved_by, queue
+  ) h GROUP BY h.reserved_by
+) r ON r.reserved_by = i.id
+ORDER BY i.started_at, i.id`,
 });

@@ -22,8 +22,7 @@ WITH input AS MATERIALIZED (
   ORDER BY j.id FOR UPDATE OF j
 ), back AS (
   UPDATE ${schema}.jobs j
-  SET state = CASE WHEN h.delay_ms > 0 THEN 'scheduled' ELSE 'available' END,
-    retry_at = CASE WHEN h.delay_ms > 0 THEN statement_timestamp() + make_interval(secs => h.delay_ms / 1000) END,
+  SET due_at = CASE WHEN h.delay_ms > 0 THEN statement_timestamp() + make_interval(secs => h.delay_ms / 1000) END,
     attempt = CASE WHEN h.move_to IS NOT NULL THEN 0 WHEN h.counts = 1 THEN j.attempt ELSE greatest(j.attempt - 1, 0) END,
     queue = COALESCE(h.move_to, j.queue),
     failure_state = CASE WHEN h.counts = 1 THEN h.failure_state::jsonb ELSE j.failure_state END,

@@ -40,8 +40,8 @@ export const moveJob = ({ schema }: StatementNames): Statement => ({
   name: 'nq_move_job',
   text: `
 WITH moved AS (
-  UPDATE ${schema}.jobs SET queue = $2, attempt = 0, failure_state = NULL, retry_at = NULL,
-    state = CASE WHEN run_at > statement_timestamp() THEN 'scheduled' ELSE 'available' END
+  UPDATE ${schema}.jobs SET queue = $2, attempt = 0, failure_state = NULL,
+    due_at = CASE WHEN run_at > statement_timestamp() THEN run_at END
   WHERE id = $1::uuid AND state <> 'reserved' RETURNING queue
 )
 SELECT (SELECT count(*) FROM moved)::int AS moved,

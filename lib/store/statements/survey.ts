@@ -5,7 +5,7 @@ export const PROMOTION_BATCH = 1_000;
 
 /**
  * Makes due jobs of queues $1 available and tells what there is to do in each: one statement for all
- * queues of a process. Indexes: jobs_scheduled_idx and jobs_available_idx, a few rows of each.
+ * queues of a process. Indexes: jobs_due_idx and jobs_available_idx, a few rows of each, and of the latter what runs at this moment.
  * Concurrency: rows that another process is promoting are skipped; since this process may have no slot
  * for all that it promotes, the workers of the queue are woken.
  */
@@ -17,24 +17,24 @@ WITH mine AS (
 ), due AS MATERIALIZED (
   SELECT d.row FROM mine CROSS JOIN LATERAL (
     SELECT j.ctid AS row FROM ${schema}.jobs j
-    WHERE j.state = 'scheduled' AND j.queue = mine.queue AND COALESCE(j.retry_at, j.run_at) <= statement_timestamp()
-    ORDER BY COALESCE(j.retry_at, j.run_at) LIMIT ${PROMOTION_BATCH} FOR UPDATE SKIP LOCKED
+    WHERE j.queue = mine.queue AND j.due_at <= statement_timestamp() AND j.reserved_by IS NULL
+    ORDER BY j.due_at LIMIT ${PROMOTION_BATCH} FOR UPDATE SKIP LOCKED
   ) d
 ), promoted AS (
-  UPDATE ${schema}.jobs j SET state = 'available' WHERE j.ctid = ANY (ARRAY(SELECT row FROM due)) RETURNING j.queue
+  UPDATE ${schema}.jobs j SET due_at = NULL WHERE j.ctid = ANY (ARRAY(SELECT row FROM due)) RETURNING j.queue
 ), counted AS (
   SELECT queue, count(*) AS jobs FROM promoted GROUP BY queue
 )
 SELECT mine.queue,
   (counted.jobs > 0 OR (
-    SELECT true FROM ${schema}.jobs j WHERE j.state = 'available' AND j.queue = mine.queue
+    SELECT true FROM ${schema}.jobs j WHERE j.queue = mine.queue AND j.due_at IS NULL AND j.reserved_by IS NULL
     ORDER BY j.queue, j.priority, j.run_at, j.id LIMIT 1
   ) IS NOT NULL)::int AS available,
   CASE WHEN counted.jobs >= ${PROMOTION_BATCH} THEN 0 ELSE (
-    SELECT (extract(epoch FROM COALESCE(j.retry_at, j.run_at) - statement_timestamp()) * 1000)::float8
+    SELECT (extract(epoch FROM j.due_at - statement_timestamp()) * 1000)::float8
     FROM ${schema}.jobs j
-    WHERE j.state = 'scheduled' AND j.queue = mine.queue AND COALESCE(j.retry_at, j.run_at) > statement_timestamp()
-    ORDER BY COALESCE(j.retry_at, j.run_at) LIMIT 1
+    WHERE j.queue = mine.queue AND j.due_at > statement_timestamp() AND j.due_at < 'infinity'
+    ORDER BY j.due_at LIMIT 1
   ) END AS next_due_ms
 FROM mine LEFT JOIN counted USING (queue),
   (SELECT count(${schema}.wake_queue(queue)) FROM counted) woken`,

@@ -82,8 +82,8 @@ describe('reserving', () => {
     const { queue } = await start({ providers: [handle({ unheard: () => 'done' })] });
     const [instance] = await database.query(`SELECT id FROM notify_queue.job_instances`);
     const [row] = await database.query(
-      `INSERT INTO notify_queue.jobs (name, state, reserved_by, reserved_at, reservation, attempt, notify)
-       VALUES ('unheard', 'reserved', $1, now(), 1, 1, false) RETURNING id`,
+      `INSERT INTO notify_queue.jobs (name, reserved_by, reserved_at, reservation, attempt, notify)
+       VALUES ('unheard', $1, now(), 1, 1, false) RETURNING id`,
       [instance.id],
     );
     expect(await queue.result(row.id, { timeout: '5s' })).toBe('done');

@@ -84,8 +84,8 @@ describe('EnqueueBatcher', () => {
   });
 
   it('settles a hand-over once, also when the insert fails', async () => {
-    const settled: number[] = [];
-    const handOver = () => ({ instanceId: 'i', suspensionKeys: [], settle: (jobs: readonly unknown[]) => void settled.push(jobs.length) });
+    const settled: Array<number | undefined> = [];
+    const handOver = () => ({ instanceId: 'i', suspensionKeys: [], settle: (jobs?: readonly unknown[]) => void settled.push(jobs?.length) });
     const failing: EnqueueStore = { insert: async () => undefined, insertReserved: () => Promise.reject(new Error('no')) };
     await expect(new EnqueueBatcher(failing, handOver).add([job('a')], false)).rejects.toThrow('no');
     const store = storeOf(() => undefined);

@@ -9,7 +9,7 @@ const instance = { host: 'h', pid: 1, version: '1.0.0', queues: ['q'] };
 
 describe('LeaseKeeper', () => {
   let keeper: LeaseKeeper;
-  afterEach(() => keeper.stop());
+  afterEach(() => keeper.stop(true));
 
   /** A keeper on a store whose answers the test gives; `calls` says what was asked of it. */
   function keeperOf(answers: Partial<LeaseStore> = {}) {
@@ -25,6 +25,7 @@ describe('LeaseKeeper', () => {
         calls.push(`renew ${id}`);
         return answers.renew ? answers.renew(id, leaseMs) : true;
       },
+      expire: async (id) => void calls.push(`expire ${id}`),
       unregister: async (id) => {
         calls.push(`unregister ${id}`);
         await answers.unregister?.(id);
@@ -42,7 +43,7 @@ describe('LeaseKeeper', () => {
     expect([keeper.trusted, keeper.instanceId]).toEqual([true, 'id-1']);
     await until(() => calls.length >= 5);
     expect(keeper.trusted).toBe(true);
-    await keeper.stop();
+    await keeper.stop(true);
     expect(calls[0]).toBe('register id-1');
     expect(calls.at(-1)).toBe('unregister id-1');
     expect(events).toEqual([]);
@@ -117,7 +118,7 @@ describe('LeaseKeeper', () => {
     const { events } = keeperOf({ renew: async () => false, register: async (_, __, formerId) => (formerId ? Promise.reject(new Error('away')) : undefined) });
     await keeper.start();
     await until(() => events.length > 0);
-    await keeper.stop();
+    await keeper.stop(true);
     expect(events).toEqual(['lost']);
   });
 });

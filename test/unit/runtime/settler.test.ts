@@ -18,7 +18,7 @@ describe('Settler', () => {
   let exchange: (request: Exchange) => Promise<Partial<Exchanged>> | Partial<Exchanged>;
   let requeue: (ids: string[]) => Promise<Refused[]> | Refused[];
   let settler: Settler;
-  const request = { queue: 'q', instanceId: 'i', limit: 5, names: [], suspensionKeys: [], after: undefined };
+  const request = { queue: 'q', instanceId: 'i', limit: 5, names: [], suspensionKeys: [], keepMs: { completed: null, abandoned: null, cancelled: null }, after: undefined };
 
   beforeEach(() => {
     told = [];
@@ -37,7 +37,7 @@ describe('Settler', () => {
       },
       progress: async () => undefined,
     };
-    settler = new Settler(store, (state) => (state === 'completed' ? 1_000 : null), {
+    settler = new Settler(store, {
       onSettled: (id) => told.push(`settled ${id}`),
       onLost: (id) => told.push(`lost ${id}`),
       onRequeued: (delayMs) => told.push(`due in ${delayMs}`),
@@ -47,7 +47,7 @@ describe('Settler', () => {
     });
   });
 
-  it('keeps finishes for the next exchange, with how long to keep the job and its last progress', async () => {
+  it('keeps finishes for the next exchange, with the last progress of the job', async () => {
     let asked: Exchange | undefined;
     exchange = (given) => ((asked = given), {});
     settler.add(finish(job('a'), 'completed', '1'));
@@ -55,7 +55,7 @@ describe('Settler', () => {
     expect([settler.pending, settler.empty, settler.has('a'), settler.has('x'), sent]).toEqual([2, false, true, false, []]);
     await settler.exchange(request, true);
     expect(asked).toMatchObject({ queue: 'q', limit: 5 });
-    expect(asked!.finishes).toMatchObject([{ id: 'a', keepMs: 1_000, progress: '"half"' }, { id: 'b', keepMs: null, progress: null }]);
+    expect(asked!.finishes).toMatchObject([{ id: 'a', progress: '"half"' }, { id: 'b', progress: null }]);
     expect([settler.pending, settler.empty, told]).toEqual([0, true, ['finish', 'finish', 'settled a', 'settled b']]);
   });
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Log, QueueSurvey, SweepStore } from '../../../lib/interfaces/ports/index.js';
-import type { LeaseKeeper } from '../../../lib/runtime/lease-keeper.js';
+import type { Patrol } from '../../../lib/runtime/patrol.js';
 import type { QueueRunner } from '../../../lib/runtime/queue-runner.js';
 import { Sweeper } from '../../../lib/runtime/sweeper.js';
 import { TroubleLog } from '../../../lib/runtime/trouble-log.js';
@@ -22,13 +22,11 @@ describe('Sweeper', () => {
         surveys.push(performance.now());
         return [{ queue: 'q', available: false, nextDueMs: null, ...(await answer()) }];
       },
-      rescue: async () => [],
-      holdings: async () => [],
     } as unknown as SweepStore;
-    const runner = { queue: 'q', wake: () => wakes++, holds: () => false, expecting: false } as unknown as QueueRunner;
-    const lease = { trusted: true, instanceId: 'i' } as LeaseKeeper;
-    const options = { sweepIntervalMs: 600_000, pollIntervalMs: 1_000, rescue: { maxCrashes: 3, keepMs: new Map(), defaultKeepMs: null } };
-    sweeper = new Sweeper(store, [runner], lease, () => true, options, new TroubleLog(silent), silent);
+    const runner = { queue: 'q', wake: () => wakes++ } as unknown as QueueRunner;
+    const patrol = { look: async () => undefined } as unknown as Patrol;
+    const options = { sweepIntervalMs: 600_000, pollIntervalMs: 1_000 };
+    sweeper = new Sweeper(store, new Map([['q', runner]]), patrol, () => true, options, new TroubleLog(silent));
     return { surveys, wakes: () => wakes };
   }
 
