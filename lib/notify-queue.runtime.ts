@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from './core/new-id.js';
 import { channelsOf } from './core/schema-name.js';
 import type { HandlerRegistry } from './handler-registry.js';
 import type { JobLog } from './interfaces/job.interface.js';
@@ -154,7 +154,7 @@ export class NotifyQueueRuntime {
         };
       }),
       instance: { host: hostname(), pid: process.pid, version: VERSION, queues: [...queues] },
-      newId: uuidv7,
+      newId,
       leaseMs: options.leaseMs,
       sweepIntervalMs: options.sweepIntervalMs,
       pollIntervalMs: POLL_INTERVAL_MS,

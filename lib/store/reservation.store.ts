@@ -1,4 +1,4 @@
-import type { Finish, Requeue } from '../core/settlement.js';
+import type { Requeue } from '../core/settlement.js';
 import type {
   EnqueueStore,
   Exchange,
@@ -24,21 +24,21 @@ export class PgReservationStore implements EnqueueStore, ReservationStore {
 
   async insert(jobs: readonly NewJob[], manager?: EntityManager, once = false): Promise<void> {
     const statement = once ? this.statements.insertJobsOnce : this.statements.insertJobs;
-    const params = [toRecordset(jobs)];
+    const params = toColumns(jobs);
     if (manager) await this.database.runWith(manager, statement, params, 'storing jobs');
     else await this.database.run(statement, params, 'storing jobs');
   }
 
   async insertReserved(jobs: readonly NewJob[], reserver: Reserver): Promise<ReservedJob[]> {
-    const params = [toRecordset(jobs), reserver.instanceId, reserver.suspensionKeys];
+    const params = [...toColumns(jobs), reserver.instanceId, reserver.suspensionKeys];
     const rows = await this.database.run(this.statements.insertReserved, params, 'storing jobs');
-    const reserved = new Map(rows.filter((row) => row['state'] === 'reserved').map((row) => [row['id'], row]));
+    const reserved = new Map(rows.filter((row) => Number(row['reserved']) === 1).map((row) => [row['id'], row]));
     return jobs.flatMap((job) => {
       const row = reserved.get(job.id);
       if (!row) return [];
       const { id, queue, name, payload, options } = job;
-      const times = { enqueuedAt: text(row['enqueued_at']), reservedAt: text(row['reserved_at']) };
-      return [{ id, queue, name, payload, options, ...times, attempt: 1, reservation: 1, failureState: null }];
+      const enqueuedAt = text(row['enqueued_at']);
+      return [{ id, queue, name, payload, options, enqueuedAt, reservedAt: enqueuedAt, attempt: 1, reservation: 1, failureState: null }];
     });
   }
 
@@ -97,31 +97,43 @@ export class PgReservationStore implements EnqueueStore, ReservationStore {
   }
 }
 
-/**
- * The rows as JSON text, payloads spliced in as the JSON that they are. The row of each queue with
- * the shortest delay carries the wake-up for all of them, and so does each row with a date: how that
- * compares with a delay only the database's clock can tell.
- */
-function toRecordset(jobs: readonly NewJob[]): string {
-  const first = new Map<string, NewJob>();
-  for (const job of jobs) {
-    const other = first.get(job.queue);
-    if (job.runAtMs === null && (!other || job.delayMs < other.delayMs)) first.set(job.queue, job);
-  }
-  const rows = jobs.map((job) => {
-    const notify = job.runAtMs !== null || first.get(job.queue) === job ? 1 : 0;
-    return (
-      `{"id":"${job.id}","queue":${JSON.stringify(job.queue)},"name":${JSON.stringify(job.name)},` +
-      `"payload":${job.payload},"priority":${job.priority},"notify":${notify},"delay_ms":${job.delayMs},` +
-      `"run_at_ms":${job.runAtMs},"options":${job.options}}`
-    );
-  });
-  return `[${rows.join(',')}]`;
+/** New jobs as the columns that the statements take. */
+function toColumns(jobs: readonly NewJob[]): unknown[] {
+  const { queue = '', name = '' } = jobs[0] ?? {};
+  const notifying = notifyingAmong(jobs);
+  return [
+    jobs.map((job) => job.id),
+    jobs.map((job) => job.payload),
+    jobs.map((job) => (notifying.has(job) ? 1 : 0)),
+    sparse(jobs, (job) => (job.queue === queue ? null : job.queue)),
+    sparse(jobs, (job) => (job.name === name ? null : job.name)),
+    queue,
+    name,
+    sparse(jobs, (job) => job.priority || null),
+    sparse(jobs, (job) => job.options),
+    sparse(jobs, (job) => job.delayMs || null),
+    sparse(jobs, (job) => job.runAtMs),
+  ];
 }
 
-/** An array for the database, or null in the place of one that holds nothing. */
-function sparse(finishes: readonly Finish[], pick: (finish: Finish) => string | null): Array<string | null> | null {
-  return finishes.some((finish) => pick(finish) !== null) ? finishes.map(pick) : null;
+/**
+ * The row of each queue with the shortest delay carries the wake-up for all of them, and so does each row
+ * with a date: how that compares with a delay only the database's clock can tell.
+ */
+function notifyingAmong(jobs: readonly NewJob[]): ReadonlySet<NewJob> {
+  const first = new Map<string, NewJob>();
+  const dated: NewJob[] = [];
+  for (const job of jobs) {
+    const other = first.get(job.queue);
+    if (job.runAtMs !== null) dated.push(job);
+    else if (!other || job.delayMs < other.delayMs) first.set(job.queue, job);
+  }
+  return new Set([...first.values(), ...dated]);
+}
+
+/** A column for the database, or null in the place of one that holds nothing. */
+function sparse<T, V extends string | number>(items: readonly T[], pick: (item: T) => V | null): Array<V | null> | null {
+  return items.some((item) => pick(item) !== null) ? items.map(pick) : null;
 }
 
 function toPlace(row: Row): Place {

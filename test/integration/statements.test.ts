@@ -23,7 +23,7 @@ interface Expectation {
   readonly scans?: readonly string[];
 }
 
-const NEW_JOBS = JSON.stringify(IDS.map((id) => ({ id, queue: 'mail', name: 'greet', payload: {}, priority: 0 })));
+const NEW_JOBS = [IDS, fill('{}'), fill(0), null, null, 'mail', 'greet', null, null, null, null];
 const FINISHES = [IDS, fill(1), fill('completed'), fill('null'), fill(null), fill(null), [60_000, 60_000, 60_000]];
 const NO_FINISHES = [[], [], null, null, null, null, [null, null, null]];
 const JOB = ['jobs_pkey'];
@@ -47,9 +47,9 @@ const EXPECTATIONS: Record<keyof Statements, Expectation> & Record<string, Expec
   moveJob: { params: [ID, 'report'], indexes: JOB },
   retryJob: { params: [ID], indexes: ['job_history_pkey', ...JOB] },
   watchJob: { params: [ID], indexes: JOB },
-  insertJobs: { params: [NEW_JOBS], indexes: [] },
-  insertJobsOnce: { params: [NEW_JOBS], indexes: ['job_history_pkey'] },
-  insertReserved: { params: [NEW_JOBS, ID, []], indexes: [] },
+  insertJobs: { params: NEW_JOBS, indexes: [] },
+  insertJobsOnce: { params: NEW_JOBS, indexes: ['job_history_pkey'] },
+  insertReserved: { params: [...NEW_JOBS, ID, []], indexes: [] },
   listInstances: { params: [], indexes: [], scans: ['jobs'] },
   countJobs: { params: [null], indexes: [], scans: ['jobs'] },
   readConfigs: { params: [null], indexes: [] },

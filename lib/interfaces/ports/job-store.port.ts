@@ -40,8 +40,8 @@ export interface Reserver {
 /** Stores new jobs. */
 export interface EnqueueStore {
   /**
-   * In one statement. With `manager`, in its transaction. Rows whose id exists are passed over; with
-   * `once` also those that have finished and stand in the history.
+   * In one statement. With `manager`, in its transaction. With `once`, jobs whose id exists, live or in the
+   * history, are passed over.
    */
   insert(jobs: readonly NewJob[], manager?: EntityManager, once?: boolean): Promise<void>;
   /** Stores jobs of one queue as reserved by this process; resolves to those that are. */

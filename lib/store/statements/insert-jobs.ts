@@ -1,35 +1,62 @@
 import type { Statement, StatementNames } from '../statement.js';
 
 /**
- * Stores new jobs. $1: a JSON array of rows. Also runs in the caller's own transaction.
- *
- * The first due row of each queue carries `notify`, which fires the deferred trigger once for the
- * queue. An id that exists, live or in the history, is passed over: a repeated call stores nothing.
+ * New jobs as arrays, where null is an array of nulls: $1 ids, $2 payloads, $3 whether the row notifies,
+ * $4 queues and $5 names (null is the one in $6 and $7), $8 priorities (0), $9 options, $10 delays in ms
+ * (none), $11 due times in ms since 1970 (none).
+ */
+const NEW_JOBS = `(
+  SELECT id, COALESCE(queue, $6) AS queue, COALESCE(name, $7) AS name, payload::jsonb AS payload,
+    COALESCE(priority, 0)::smallint AS priority, options::jsonb AS options, notify = 1 AS notify,
+    CASE WHEN run_at_ms IS NOT NULL THEN to_timestamp(run_at_ms / 1000)
+      WHEN delay_ms > 0 THEN statement_timestamp() + make_interval(secs => delay_ms / 1000) END AS due
+  FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $8::int[], $9::text[], $10::float8[], $11::float8[])
+    AS n (id, payload, notify, queue, name, priority, options, delay_ms, run_at_ms)
+) r`;
+
+/**
+ * Stores new jobs under ids that were made here and are used once. Also runs in the caller's own transaction.
+ * The first due row of each queue carries `notify`, which fires the deferred trigger once for the queue.
  */
 export const insertJobs = ({ schema }: StatementNames): Statement => ({
   name: 'nq_insert_jobs',
   text: `
 INSERT INTO ${schema}.jobs (id, queue, name, payload, priority, options, notify, run_at, due_at)
-SELECT id, queue, name, COALESCE(payload, 'null'), priority, options, notify, COALESCE(due, statement_timestamp()),
+SELECT id, queue, name, payload, priority, options, notify, COALESCE(due, statement_timestamp()),
   CASE WHEN due > statement_timestamp() THEN due END
-FROM (
-  SELECT id, queue, name, payload, COALESCE(priority, 0) AS priority, options, COALESCE(notify, 0) = 1 AS notify,
-    COALESCE(to_timestamp(run_at_ms / 1000), statement_timestamp() + make_interval(secs => delay_ms / 1000)) AS due
-  FROM json_to_recordset($1::json) AS r (id uuid, queue text, name text, payload jsonb, priority smallint,
-    options jsonb, notify int, delay_ms float8, run_at_ms float8)
-) r
+FROM ${NEW_JOBS}`,
+});
+
+/**
+ * The same for ids that callers chose themselves: one that exists, live or in the history, is passed over, so a
+ * repeated call stores nothing. Costs twice as much. Indexes: jobs_pkey, job_history_pkey.
+ */
+export const insertJobsOnce = (names: StatementNames): Statement => ({
+  name: 'nq_insert_jobs_once',
+  text: `${insertJobs(names).text}
+-- OFFSET keeps the probe from becoming a join that reads the whole history.
+WHERE NOT EXISTS (SELECT FROM ${names.schema}.job_history h WHERE h.id = r.id OFFSET 0)
 ON CONFLICT (id) DO NOTHING`,
 });
 
 /**
- * The same for ids that callers chose themselves, which may stand in the history already.
- * Index: job_history_pkey.
+ * Stores new jobs of one queue as already reserved by process $12, which has just promised to run them:
+ * $13 the queue's suspension keys.
+ *
+ * Where the queue is suspended or the process's lease is gone, the jobs are stored as available like
+ * any others. A process that dies, or never hears of the commit, holds them by its lease like jobs
+ * that it reserved. Indexes: job_instances_pkey, job_configs_pkey.
  */
-export const insertJobsOnce = (names: StatementNames): Statement => ({
-  name: 'nq_insert_jobs_once',
-  text: insertJobs(names).text.replace(
-    ') r\nON CONFLICT',
-    // A function, since a text would have its dollar signs read; OFFSET keeps the probe from becoming a join that reads the whole history.
-    () => `) r\nWHERE NOT EXISTS (SELECT FROM ${names.schema}.job_history h WHERE h.id = r.id OFFSET 0)\nON CONFLICT`,
-  ),
+export const insertReserved = ({ schema }: StatementNames): Statement => ({
+  name: 'nq_insert_reserved',
+  text: `
+INSERT INTO ${schema}.jobs (id, queue, name, payload, priority, options, notify, reserved_by, reserved_at, reservation, attempt)
+SELECT r.id, r.queue, r.name, r.payload, r.priority, r.options, holder.id IS NULL AND r.notify, holder.id,
+  CASE WHEN holder.id IS NOT NULL THEN statement_timestamp() END, (holder.id IS NOT NULL)::int, (holder.id IS NOT NULL)::int
+FROM ${NEW_JOBS} LEFT JOIN (
+  SELECT i.id FROM ${schema}.job_instances i
+  WHERE i.id = $12::uuid AND i.expires_at > clock_timestamp()
+    AND NOT EXISTS (SELECT FROM ${schema}.job_configs c WHERE c.key = ANY ($13::text[]) AND c.value = 'true')
+) holder ON true
+RETURNING id, (reserved_by IS NOT NULL)::int AS reserved, enqueued_at`,
 });
