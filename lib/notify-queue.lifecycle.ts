@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { DuplicateModuleError } from './errors/configuration.errors.js';
-import { HandlerRegistry } from './handler-registry.js';
+import { type FoundHandler, HandlerRegistry } from './handler-registry.js';
 import type { Log } from './interfaces/ports/index.js';
 import { BATCHER, LOG, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.constants.js';
 import { handlerMapped, noShutdownHooks, twoModules } from './notify-queue.messages.js';
@@ -52,12 +52,12 @@ export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstra
       await this.stores.close();
       throw error;
     }
-    this.runtime.start();
+    this.runtime.start(this.ownHandlers().length > 0);
     this.closer.add(() => this.close());
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    const found = this.options.role === 'producer' ? [] : this.handlers.all();
+    const found = this.ownHandlers();
     if (found.length === 0) return;
     for (const { name, queue, method } of found) {
       this.log.log(handlerMapped(name, queue, queueOptionsOf(this.options, queue).concurrency, method));
@@ -68,6 +68,11 @@ export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstra
 
   async onModuleDestroy(): Promise<void> {
     await this.runtime.stopEngine();
+  }
+
+  /** The handlers whose jobs this process runs. */
+  private ownHandlers(): FoundHandler[] {
+    return this.options.role === 'producer' ? [] : this.handlers.all();
   }
 
   private checkShutdownHooks(): void {

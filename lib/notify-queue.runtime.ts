@@ -67,9 +67,9 @@ export class NotifyQueueRuntime {
   }
 
   /** Begins to listen. */
-  start(): void {
+  start(runsJobs: boolean): void {
     this.feed.config$.subscribe((snapshot) => this.readSuspensions(snapshot));
-    this.listener?.start();
+    this.listener?.start(runsJobs);
     this.pollConfigs();
   }
 

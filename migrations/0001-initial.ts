@@ -25,6 +25,7 @@ CREATE TABLE ${schema}.jobs (
   run_at timestamptz NOT NULL DEFAULT statement_timestamp(),
   enqueued_at timestamptz NOT NULL DEFAULT statement_timestamp(),
   due_at timestamptz,
+  retry_at timestamptz,
   id uuid NOT NULL DEFAULT gen_random_uuid(),
   crashes smallint NOT NULL DEFAULT 0,
   priority smallint NOT NULL DEFAULT 0,
@@ -86,7 +87,7 @@ CREATE TABLE ${schema}.job_history_forever PARTITION OF ${schema}.job_history
 
 CREATE VIEW ${schema}.all_jobs AS
   SELECT id, queue, name, payload, state, priority,
-    CASE WHEN due_at < 'infinity' THEN due_at ELSE run_at END AS run_at, attempt, crashes,
+    COALESCE(retry_at, run_at) AS run_at, attempt, crashes,
     reserved_by, reserved_at, enqueued_at, NULL::timestamptz AS finished_at, progress, NULL::jsonb AS result, failure
   FROM ${schema}.jobs
   UNION ALL

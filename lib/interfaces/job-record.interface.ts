@@ -22,7 +22,7 @@ export interface JobRecord<Payload = unknown, Result = unknown> {
   readonly state: JobState;
   /** Lower runs first. */
   readonly priority: number;
-  /** When it is or was due. */
+  /** When it is due; once it is, and afterwards, when it was first due. */
   readonly runAt: Date;
   /** Runs that count against the failure mode, the current one included. */
   readonly attempt: number;

@@ -43,6 +43,7 @@ export class Listener {
   private client: pg.Client | undefined;
   private stopping = new AbortController();
   private running: Promise<void> | undefined;
+  private runsJobs = true;
   private warned = false;
   private up = false;
   private reconnects = -1;
@@ -57,7 +58,9 @@ export class Listener {
     return this.up;
   }
 
-  start(): void {
+  /** A process that runs no jobs is not woken for them. */
+  start(runsJobs: boolean): void {
+    this.runsJobs = runsJobs;
     this.running ??= this.run();
   }
 
@@ -99,7 +102,7 @@ export class Listener {
         else this.dispatch(channel, payload);
       });
       const { jobs, configs, signals } = this.options.channels;
-      for (const channel of [jobs, configs, signals, beatChannel]) {
+      for (const channel of [...(this.runsJobs ? [jobs] : []), configs, signals, beatChannel]) {
         await client.query(`LISTEN ${quoteIdentifier(channel)}`);
       }
       subscribed = true;

@@ -3,9 +3,9 @@ import type { LeaseKeeper } from './lease-keeper.js';
 import type { QueueRunner } from './queue-runner.js';
 import type { TroubleLog } from './trouble-log.js';
 
-const LOOK_MS = 1_000;
+const LOOK_MS = 250;
 /** A run is long from then on. */
-const LONG_MS = 2_000;
+const LONG_MS = 500;
 
 /**
  * Takes jobs that run long out of the index that reserves walk, so that no reserve passes over their

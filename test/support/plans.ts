@@ -11,7 +11,7 @@ interface PlanNode {
 
 /** What EXPLAIN says of a statement. */
 export interface Plan {
-  /** Tables of ours that are read from end to end. */
+  /** Tables of jobs that are read from end to end, be it by an index. */
   readonly scanned: string[];
   /** Indexes in use, of a partition by the name of the partitioned table's. */
   readonly indexes: string[];
@@ -44,8 +44,9 @@ function readPlan(root: PlanNode): Plan {
   const nodes = flatten(root);
   return {
     scanned: nodes
-      .filter((node) => node['Node Type'] === 'Seq Scan' && /^(?:jobs|job_history)/.test(node['Relation Name'] ?? ''))
-      .map((node) => node['Relation Name'] ?? ''),
+      .filter((node) => /^(?:Seq|Index|Index Only|Bitmap Index) Scan$/.test(node['Node Type']) && !node['Index Cond'])
+      .map((node) => node['Relation Name'] ?? node['Index Name'] ?? '')
+      .filter((name) => /^(?:jobs|job_history)/.test(name)),
     indexes: [...new Set(nodes.flatMap((node) => nameOf(node['Index Name']) ?? []))].sort(),
     conditionsOf: (index) =>
       nodes.filter((node) => nameOf(node['Index Name']) === index).map((node) => node['Index Cond'] ?? ''),

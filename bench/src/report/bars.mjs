@@ -4,7 +4,7 @@ import { ratio } from './table.mjs';
 const onPostgres = peers.filter((name) => contenders[name].server === 'postgres');
 const onRedis = peers.filter((name) => contenders[name].server === 'redis');
 
-/** What issue 3 asks for. A bar is left out when what it needs was not run. */
+/** What is to be reached. A bar is left out when what it needs was not run. */
 const BARS = [
   bar('process, no history / graphile-worker tuned', '>=', 1.7, (at) => oneProcess(at).rate('ours-nohistory', ['graphile-worker-tuned'])),
   bar('process, no history / floor', '>=', 0.7, (at) => oneProcess(at).rate('ours-nohistory', ['floor'])),

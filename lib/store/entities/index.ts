@@ -13,6 +13,8 @@ export interface JobEntity {
   runAt: Date;
   /** Until when it waits; Infinity while a long run holds it. */
   dueAt: Date | number | null;
+  /** When its last retry was or is due. */
+  retryAt: Date | null;
   attempt: number;
   crashes: number;
   /** A bigint, which the driver gives as text. */
@@ -27,7 +29,7 @@ export interface JobEntity {
 }
 
 /** A row of `job_history`: a finished job. */
-export interface JobHistoryEntity extends Omit<JobEntity, 'dueAt' | 'failureState'> {
+export interface JobHistoryEntity extends Omit<JobEntity, 'dueAt' | 'retryAt' | 'failureState'> {
   finishedAt: Date;
   keepUntil: Date;
   result: unknown;
@@ -89,7 +91,7 @@ export function createEntities(schema: string) {
       schema,
       tableName: 'jobs',
       synchronize: false,
-      columns: { ...SHARED, dueAt: instant('due_at', true), failureState: json('failure_state') },
+      columns: { ...SHARED, dueAt: instant('due_at', true), retryAt: instant('retry_at', true), failureState: json('failure_state') },
     }),
     JobHistory: new EntitySchema<JobHistoryEntity>({
       name: 'NotifyQueueJobHistory',

@@ -12,13 +12,15 @@ import { HISTORY_FROM_JOB } from './history-columns.js';
  *
  * The first row tells of the settlement and of the place, each other row of a job, in order.
  *
- * Indexes: jobs_pkey for the finishes, jobs_available_idx for the reserve: no sort, and what it passes
- * over is only what runs at this moment. Neither is written to. Concurrency: a finish deletes only the row whose reservation it holds;
- * the reserve skips locked rows and never waits for one; it goes by ctid, as an array, because that is
- * the one join that no plan turns into a scan of the table. The reserve is made to depend on
- * the delete, so that the delete always comes first: in free order 32 connections deadlocked.
- * Starting at a place spares the scan of the dead entries before it, which a long transaction
- * elsewhere keeps alive; the caller must start from the beginning now and then. A suspended queue, or a process whose lease was taken away, reserves nothing.
+ * Indexes: jobs_pkey for the finishes, jobs_available_idx for the reserve: no sort, and of live jobs it passes
+ * over only what runs at this moment or has no handler here. Neither is written to.
+ *
+ * Concurrency: a finish deletes only the row whose reservation it holds; the reserve skips locked rows and
+ * never waits for one; it goes by ctid, as an array, because that is the one join that no plan turns into
+ * a scan of the table. The reserve is made to depend on the delete, so that the delete always comes first:
+ * in free order 32 connections deadlocked. Starting at a place spares the scan of the dead entries before
+ * it, which a long transaction elsewhere keeps alive; the caller must start from the beginning now and
+ * then. A suspended queue, or a process whose row is gone from `job_instances`, reserves nothing.
  */
 export const exchange = ({ schema, channels }: StatementNames): Statement => ({
   name: 'nq_exchange',
@@ -30,7 +32,7 @@ WITH finish AS MATERIALIZED (
     AS f (id, reservation, state, result, failure, progress)
 ), gone AS (
   DELETE FROM ${schema}.jobs j USING finish f
-  WHERE j.id = f.id AND j.reservation = f.reservation AND j.reserved_by IS NOT NULL
+  WHERE j.id = ANY ($6::uuid[]) AND j.id = f.id AND j.reservation = f.reservation AND j.reserved_by IS NOT NULL
   RETURNING j.*, f.outcome, f.result, f.problem, f.last_progress, f.keep_ms
 ), kept AS (
   INSERT INTO ${schema}.job_history (${HISTORY_FROM_JOB}, progress, state, failure, result, finished_at, keep_until)
@@ -44,7 +46,7 @@ WITH finish AS MATERIALIZED (
   WHERE queue = $1 AND due_at IS NULL AND reserved_by IS NULL AND name = ANY ($4::text[])
     AND (priority, run_at, id) > ($13::smallint, $14::timestamptz, $15::uuid)
     AND (SELECT jobs FROM settled) >= 0
-    AND EXISTS (SELECT FROM ${schema}.job_instances i WHERE i.id = $3::uuid)
+    AND EXISTS (SELECT FROM ${schema}.job_instances i WHERE i.id = $3::uuid AND i.expires_at > clock_timestamp())
     AND NOT EXISTS (SELECT FROM ${schema}.job_configs c WHERE c.key = ANY ($5::text[]) AND c.value = 'true')
   ORDER BY priority, run_at, id
   LIMIT $2 FOR UPDATE SKIP LOCKED

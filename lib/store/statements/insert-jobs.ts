@@ -29,7 +29,7 @@ FROM ${NEW_JOBS}`,
 
 /**
  * The same for ids that callers chose themselves: one that exists, live or in the history, is passed over, so a
- * repeated call stores nothing. Costs twice as much. Indexes: jobs_pkey, job_history_pkey.
+ * repeated call stores nothing. Costs half as much again. Indexes: jobs_pkey, job_history_pkey.
  */
 export const insertJobsOnce = (names: StatementNames): Statement => ({
   name: 'nq_insert_jobs_once',

@@ -12,7 +12,7 @@ WITH input AS MATERIALIZED (
   SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS i (id, reservation, progress)
 ), held AS MATERIALIZED (
   SELECT j.ctid, j.id, i.progress FROM ${schema}.jobs j JOIN input i ON i.id = j.id
-  WHERE j.reservation = i.reservation AND j.reserved_by IS NOT NULL
+  WHERE j.id = ANY ($1::uuid[]) AND j.reservation = i.reservation AND j.reserved_by IS NOT NULL
   ORDER BY j.id FOR UPDATE OF j
 ), written AS (
   UPDATE ${schema}.jobs j SET progress = h.progress::jsonb FROM held h

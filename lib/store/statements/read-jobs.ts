@@ -36,8 +36,8 @@ SELECT queue, count(*)::int AS count,
   (count(*) FILTER (WHERE state = 'scheduled'))::int AS scheduled,
   (count(*) FILTER (WHERE state = 'available'))::int AS available,
   (count(*) FILTER (WHERE state = 'reserved'))::int AS reserved,
-  (extract(epoch FROM statement_timestamp() - min(COALESCE(due_at, run_at)) FILTER (
-    WHERE reserved_by IS NULL AND COALESCE(due_at, run_at) <= statement_timestamp()
+  (extract(epoch FROM statement_timestamp() - min(COALESCE(retry_at, run_at)) FILTER (
+    WHERE reserved_by IS NULL AND COALESCE(retry_at, run_at) <= statement_timestamp()
   )) * 1000)::float8 AS oldest_due_ms
 FROM ${schema}.jobs WHERE $1::text IS NULL OR queue = $1 GROUP BY queue ORDER BY queue`,
 });

@@ -18,11 +18,12 @@ WITH input AS MATERIALIZED (
     AS i (id, reservation, delay_ms, counts, move_to, failure_state, failure)
 ), held AS MATERIALIZED (
   SELECT j.ctid, j.cancel_requested, i.* FROM ${schema}.jobs j JOIN input i ON i.id = j.id
-  WHERE j.reservation = i.reservation AND j.reserved_by IS NOT NULL
+  WHERE j.id = ANY ($1::uuid[]) AND j.reservation = i.reservation AND j.reserved_by IS NOT NULL
   ORDER BY j.id FOR UPDATE OF j
 ), back AS (
   UPDATE ${schema}.jobs j
   SET due_at = CASE WHEN h.delay_ms > 0 THEN statement_timestamp() + make_interval(secs => h.delay_ms / 1000) END,
+    retry_at = CASE WHEN h.delay_ms > 0 THEN statement_timestamp() + make_interval(secs => h.delay_ms / 1000) END,
     attempt = CASE WHEN h.move_to IS NOT NULL THEN 0 WHEN h.counts = 1 THEN j.attempt ELSE greatest(j.attempt - 1, 0) END,
     queue = COALESCE(h.move_to, j.queue),
     failure_state = CASE WHEN h.counts = 1 THEN h.failure_state::jsonb ELSE j.failure_state END,

@@ -23,7 +23,7 @@ WITH stray AS MATERIALIZED (
   FOR UPDATE OF j SKIP LOCKED
 ), back AS (
   UPDATE ${schema}.jobs j
-  SET reserved_by = NULL, reserved_at = NULL, due_at = NULL, crashes = j.crashes + 1, attempt = greatest(j.attempt - 1, 0)
+  SET reserved_by = NULL, reserved_at = NULL, due_at = NULL, retry_at = NULL, crashes = j.crashes + 1, attempt = greatest(j.attempt - 1, 0)
   FROM stray s
   WHERE j.ctid = ANY (ARRAY(SELECT row FROM stray)) AND j.id = s.id AND s.final = 'available'
   RETURNING j.id, j.queue, j.name

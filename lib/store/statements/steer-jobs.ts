@@ -40,7 +40,7 @@ export const moveJob = ({ schema }: StatementNames): Statement => ({
   name: 'nq_move_job',
   text: `
 WITH moved AS (
-  UPDATE ${schema}.jobs SET queue = $2, attempt = 0, failure_state = NULL,
+  UPDATE ${schema}.jobs SET queue = $2, attempt = 0, failure_state = NULL, retry_at = NULL,
     due_at = CASE WHEN run_at > statement_timestamp() THEN run_at END
   WHERE id = $1::uuid AND state <> 'reserved' RETURNING queue
 )

@@ -5,7 +5,8 @@ export const PROMOTION_BATCH = 1_000;
 
 /**
  * Makes due jobs of queues $1 available and tells what there is to do in each: one statement for all
- * queues of a process. Indexes: jobs_due_idx and jobs_available_idx, a few rows of each, and of the latter what runs at this moment.
+ * queues of a process. Indexes: jobs_due_idx and jobs_available_idx, a few rows of each, and of the latter
+ * what runs at this moment.
  * Concurrency: rows that another process is promoting are skipped; since this process may have no slot
  * for all that it promotes, the workers of the queue are woken.
  */
