@@ -1,4 +1,4 @@
-const MAX_BATCH = 500;
+const MAX_BATCH = 1_000;
 /** Jobs are fetched ahead for about this long, so that the next batch travels while this one runs. */
 const HORIZON_MS = 25;
 

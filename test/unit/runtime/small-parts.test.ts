@@ -44,7 +44,7 @@ describe('Appetite', () => {
       await sleep(2);
       appetite.measure();
     }
-    expect(appetite.want(10, 0)).toBe(500);
+    expect(appetite.want(10, 0)).toBe(1_000);
     await sleep(210);
     appetite.jobFinished();
     appetite.measure();
