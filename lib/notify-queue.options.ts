@@ -35,6 +35,8 @@ export interface ResolvedOptions {
   readonly listenUrl: string | undefined;
   readonly sweepIntervalMs: number;
   readonly leaseMs: number;
+  /** A statement that takes longer is given up, on both sides. */
+  readonly queryTimeoutMs: number;
   readonly shutdownGraceMs: number;
   readonly migrations: 'run' | 'check' | 'none';
   readonly maxPayloadSize: number;
@@ -62,6 +64,7 @@ export function resolveOptions(raw: NotifyQueueOptions = {}, schema: unknown = D
   const retained = { ...BUILT_IN, ...readRetention(reader, BUILT_IN) };
   const defaults = readQueueOptions(reader.raw('defaults') ?? {}, 'defaults', retained);
   const listen = reader.raw('listen') ?? true;
+  const leaseMs = reader.duration('lease', 15_000, 500, HOUR_MS);
   const resolved: ResolvedOptions = {
     schema,
     role: reader.oneOf('role', 'all', ['all', 'producer', 'worker']),
@@ -71,7 +74,8 @@ export function resolveOptions(raw: NotifyQueueOptions = {}, schema: unknown = D
     listen: listen !== false,
     listenUrl: readListenUrl(listen),
     sweepIntervalMs: reader.duration('sweepInterval', 5_000, 10, HOUR_MS),
-    leaseMs: reader.duration('lease', 15_000, 500, HOUR_MS),
+    leaseMs,
+    queryTimeoutMs: Math.max(1_000, Math.min(10_000, (leaseMs * 2) / 3)),
     shutdownGraceMs: reader.duration('shutdownGrace', 20_000, 0, DAY_MS),
     migrations: reader.oneOf('migrations', 'check', ['run', 'check', 'none']),
     maxPayloadSize: reader.integer('maxPayloadSize', 1_048_576, 1, 256 * 1_048_576),

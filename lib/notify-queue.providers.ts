@@ -93,7 +93,7 @@ async function openStores(options: ResolvedOptions, source: DataSource, name: st
     {
       schema: options.schema,
       migrations: options.migrations,
-      queryTimeoutMs: Math.max(1_000, Math.min(10_000, (options.leaseMs * 2) / 3)),
+      queryTimeoutMs: options.queryTimeoutMs,
     },
     log,
   );

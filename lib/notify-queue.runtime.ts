@@ -156,6 +156,7 @@ export class NotifyQueueRuntime {
       instance: { host: hostname(), pid: process.pid, version: VERSION, queues: [...queues] },
       newId,
       leaseMs: options.leaseMs,
+      queryTimeoutMs: options.queryTimeoutMs,
       sweepIntervalMs: options.sweepIntervalMs,
       pollIntervalMs: POLL_INTERVAL_MS,
       maxPayloadSize: options.maxPayloadSize,

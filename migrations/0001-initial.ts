@@ -15,7 +15,7 @@ DROP FUNCTION ${schema}.enqueue(text, jsonb, text, timestamptz, integer), ${sche
 };
 
 /**
- * Live jobs only. No index mentions a column that the reserve writes, and half of each page is kept free,
+ * Live jobs only. No index mentions a column that the reserve writes, and more than half of each page is kept free,
  * so a reserve writes to no index (a heap-only tuple). What two versions of a row have in common at
  * both ends is not logged again, so columns that change stand in the middle. `due_at` is the instant until
  * which reserves pass a job by: of its first run, of a retry, or infinity while a long run holds it.
@@ -47,7 +47,7 @@ CREATE TABLE ${schema}.jobs (
   failure jsonb,
   progress jsonb,
   CONSTRAINT jobs_pkey PRIMARY KEY (id)
-) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
+) WITH (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 CREATE INDEX jobs_available_idx ON ${schema}.jobs (queue, priority, run_at, id) WHERE due_at IS NULL;
 CREATE INDEX jobs_due_idx ON ${schema}.jobs (queue, due_at) WHERE due_at IS NOT NULL;
 `;

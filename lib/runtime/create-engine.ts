@@ -14,6 +14,7 @@ import { QueueRunner } from './queue-runner.js';
 import type { QueueRunnerOptions } from './runner-tools.js';
 import { SuccessReporter, type TellCustomMode } from './success-reporter.js';
 import { TroubleLog } from './trouble-log.js';
+import { Suspicion } from './suspicion.js';
 import { Sweeper } from './sweeper.js';
 
 /** What a process that runs jobs is made from. */
@@ -25,6 +26,7 @@ export interface EngineRecipe {
   readonly instance: Omit<InstanceInfo, 'id'>;
   readonly newId: () => string;
   readonly leaseMs: number;
+  readonly queryTimeoutMs: number;
   readonly sweepIntervalMs: number;
   readonly pollIntervalMs: number;
   readonly maxPayloadSize: number;
@@ -68,7 +70,7 @@ export function createEngine(recipe: EngineRecipe): Engine {
   };
   const runners = recipe.queues.map((queue) => new QueueRunner(queue, tools));
   const byQueue = new Map(runners.map((runner) => [runner.queue, runner]));
-  const patrol: Patrol = new Patrol(instances, byQueue, lease, recipe.rescue, trouble, log);
+  const patrol: Patrol = new Patrol(instances, byQueue, lease, recipe.rescue, new Suspicion(recipe.queryTimeoutMs), trouble, log);
   const sweeper: Sweeper = new Sweeper(instances, byQueue, patrol, recipe.isListening, recipe, trouble);
   const longRuns = new LongRuns(instances, runners, lease, trouble);
   const history = new HistoryKeeper(instances, recipe.retentionsMs, log);

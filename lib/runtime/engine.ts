@@ -47,7 +47,7 @@ export class Engine {
   }
 
   private async stopOnce(graceMs: number): Promise<void> {
-    const { runners, lease, sweeper, longRuns, history, progress, deadlines } = this.parts;
+    const { runners, lease, sweeper, patrol, longRuns, history, progress, deadlines } = this.parts;
     sweeper.stop();
     longRuns.stop();
     history.stop();
@@ -56,7 +56,7 @@ export class Engine {
     await Promise.all(runners.map((runner) => runner.stop(graceMs)));
     progress.stop();
     deadlines.stop();
-    await lease.stop(runners.every((runner) => runner.idle));
+    await lease.stop(patrol.isCertain && runners.every((runner) => runner.idle));
     this.log.log(`Stopped running jobs after ${Math.round(performance.now() - startedAt)} ms`);
   }
 

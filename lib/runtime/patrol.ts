@@ -4,6 +4,7 @@ import { JobCancelledError } from '../errors/job.errors.js';
 import type { Holding, Log, Patrolled, RescuedJob, RescuePolicy, SweepStore } from '../interfaces/ports/index.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { QueueRunner } from './queue-runner.js';
+import type { Suspicion } from './suspicion.js';
 import type { TroubleLog } from './trouble-log.js';
 
 /** So much of the live jobs is looked through at each sweep: 8 MB, some 17,000 small jobs. */
@@ -21,7 +22,9 @@ const SECOND_LOOK_MS = 200;
  */
 export class Patrol {
   private page = 0;
-  private answerLost = false;
+  /** A stray was there that could not be rescued. */
+  private missed = false;
+  private looksAgain = 0;
   /** Dead processes for which all live jobs have been looked through. */
   private searchedFor: readonly string[] = [];
   /** Rows that cannot be rescued, left alone from then on. */
@@ -33,30 +36,31 @@ export class Patrol {
     private readonly runners: ReadonlyMap<string, QueueRunner>,
     private readonly lease: LeaseKeeper,
     private readonly policy: RescuePolicy,
+    private readonly suspicion: Suspicion,
     private readonly trouble: TroubleLog,
     private readonly log: Log,
   ) {}
 
+  /** Nothing is held here that nobody here knows of, as far as anybody can tell. */
+  get isCertain(): boolean {
+    return !this.suspicion.stands && this.looksAgain === 0;
+  }
+
   /** The database may have given jobs to this process that it never heard of. */
   suspect(): void {
-    this.answerLost = true;
+    this.suspicion.raise();
   }
 
   async look(): Promise<void> {
-    const lost = this.answerLost;
-    this.answerLost = false;
-    try {
-      await this.lookThroughAsNeeded(lost);
-    } catch (error) {
-      this.answerLost ||= lost;
-      throw error;
-    }
+    if (this.suspicion.isDue) await this.suspicion.answer(() => this.lookThroughAsNeeded(true));
+    else await this.lookThroughAsNeeded(false);
     await this.abortCancelled([...this.runners.values()].flatMap((runner) => runner.runs.ids));
   }
 
   /** The next part of the live jobs, or all of them. */
   private async lookThroughAsNeeded(lost: boolean): Promise<void> {
     const fromPage = this.page;
+    this.missed = false;
     let { dead } = await this.lookThrough(PART_PAGES);
     const wasAll = fromPage === 0 && this.page === 0;
     if (!wasAll && (lost || dead.some((id) => !this.searchedFor.includes(id)))) {
@@ -64,7 +68,8 @@ export class Patrol {
       do ({ dead } = await this.lookThrough(LARGE_PART_PAGES, dead));
       while (this.page > 0);
     }
-    this.searchedFor = dead;
+    // What was locked just then is looked for again at the next look.
+    this.searchedFor = this.missed ? dead.filter((id) => this.searchedFor.includes(id)) : dead;
   }
 
   /** Something about a job that runs here has changed. What comes together shares one look. */
@@ -91,7 +96,9 @@ export class Patrol {
     const found = await this.store.patrol(instanceId, this.page, pages, this.searchedFor);
     this.page = found.nextPage;
     const strays = found.strays.filter((id) => !this.setAside.has(id));
-    for (let i = 0; i < strays.length; i += RESCUE_BATCH) await this.rescue(strays.slice(i, i + RESCUE_BATCH));
+    let rescued = 0;
+    for (let i = 0; i < strays.length; i += RESCUE_BATCH) rescued += await this.rescue(strays.slice(i, i + RESCUE_BATCH));
+    if (rescued < strays.length) this.missed = true;
     const unknown = found.mine.filter(({ id, queue }) => this.runners.get(queue)?.holds(id) === false);
     if (unknown.length > 0 && trusted) void this.lookAgain(instanceId, unknown, performance.now());
     return { dead: died ? found.dead.filter((id) => died.includes(id)) : found.dead };
@@ -102,6 +109,7 @@ export class Patrol {
    * by now, and one whose reserve was still under way is known when its answer has come.
    */
   private async lookAgain(instanceId: string, unknown: ReadonlyArray<Omit<Holding, 'cancelRequested'>>, at: number): Promise<void> {
+    this.looksAgain++;
     await sleep(SECOND_LOOK_MS, undefined, { ref: false });
     try {
       const held = await this.store.holdings(instanceId, unknown.map(({ id }) => id));
@@ -116,25 +124,32 @@ export class Patrol {
       });
       if (later.length > 0) void this.lookAgain(instanceId, later, at);
     } catch (error) {
-      this.answerLost = true;
+      this.suspicion.raise();
       this.trouble.report('Held jobs could not be read', error);
+    } finally {
+      this.looksAgain--;
     }
   }
 
-  private async rescue(ids: readonly string[]): Promise<void> {
+  /** Resolves to how many are rescued or set aside. */
+  private async rescue(ids: readonly string[]): Promise<number> {
     try {
-      this.reportRescued(await this.store.rescue(this.policy, ids));
+      const jobs = await this.store.rescue(this.policy, ids);
+      this.reportRescued(jobs);
+      return jobs.length;
     } catch (error) {
       if (error instanceof DatabaseUnavailableError) throw error;
       if (ids.length > 1) {
         // One row must not keep the jobs of all other dead processes from running.
-        for (const id of ids) await this.rescue([id]);
-        return;
+        let rescued = 0;
+        for (const id of ids) rescued += await this.rescue([id]);
+        return rescued;
       }
       const [jobId] = ids as [string];
       this.setAside.add(jobId);
       const text = `Job ${jobId} of a dead process cannot be taken back and is set aside; mend its row by hand`;
       this.log.error(text, { jobId, error: String(error) });
+      return 1;
     }
   }
 

@@ -68,7 +68,8 @@ export class Sweeper {
     if (at >= this.surveyAt) return;
     this.surveyAt = at;
     clearTimeout(this.surveyTimer);
-    this.surveyTimer = setTimeout(() => void this.survey(), Math.max(0, at - now));
+    // Timers cut off fractions.
+    this.surveyTimer = setTimeout(() => void this.survey(), Math.max(0, Math.ceil(at - now)));
   }
 
   /** Everything, now: at start, after the listener came back, at each interval. */

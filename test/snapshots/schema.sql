@@ -18,7 +18,7 @@ r job_history_default DEFAULT
 r job_history_forever FOR VALUES FROM ('infinity') TO (MAXVALUE)
 r job_instances {fillfactor=50}
 r job_migrations
-r jobs {fillfactor=50,autovacuum_vacuum_scale_factor=0.02,autovacuum_analyze_scale_factor=0.05}
+r jobs {fillfactor=45,autovacuum_vacuum_scale_factor=0.02,autovacuum_analyze_scale_factor=0.05}
 v all_jobs
 
 -- columns

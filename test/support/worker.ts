@@ -9,6 +9,8 @@ export interface WorkerOptions {
   readonly url: string;
   /** Options of the module, as far as JSON can carry them. */
   readonly options?: NotifyQueueOptions & NotifyQueueExtras;
+  /** Where the built package is. @default this project */
+  readonly root?: string;
   /** More of the environment, see test/fixtures/worker.ts. */
   readonly env?: Record<string, string>;
 }
@@ -51,9 +53,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
 }
 
 /** For tests that do not want to wait. */
-export function spawnWorker({ url, options = {}, env = {} }: WorkerOptions): Worker {
+export function spawnWorker({ url, options = {}, root = projectRoot, env = {} }: WorkerOptions): Worker {
   const child = spawn(process.execPath, ['--enable-source-maps', 'dist/test/fixtures/worker.js'], {
-    cwd: projectRoot,
+    cwd: root,
     env: { ...process.env, DATABASE_URL: url, QUEUE_OPTIONS: JSON.stringify(options), ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });

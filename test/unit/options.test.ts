@@ -58,7 +58,7 @@ describe('resolveOptions', () => {
     const { defaults, queues, ...rest } = resolveOptions();
     expect(rest).toEqual({
       schema: 'notify_queue', role: 'all', allowUnknownQueues: true, listen: true, listenUrl: undefined, sweepIntervalMs: 5_000,
-      leaseMs: 15_000, shutdownGraceMs: 20_000, migrations: 'check', maxPayloadSize: 1_048_576, maxCrashes: 3, resolveManager: undefined,
+      leaseMs: 15_000, queryTimeoutMs: 10_000, shutdownGraceMs: 20_000, migrations: 'check', maxPayloadSize: 1_048_576, maxCrashes: 3, resolveManager: undefined,
     });
     expect(defaults).toEqual({
       concurrency: 10, maxJobTimeMs: 3_600_000, failureMode: { mode: 'abandon' }, successMode: { mode: 'none' }, retryDelayMs: 15_000,

@@ -39,15 +39,14 @@ FROM ${schema}.jobs WHERE id = ANY ($2::uuid[]) AND reserved_by = $1::uuid`,
  * Takes jobs $2 that process $1 holds out of the index that reserves walk, because they run long.
  *
  * Index: jobs_pkey. Concurrency: rows that somebody has locked are skipped and missing from the answer, so
- * this never waits for a settlement. It does not ask for `due_at IS NULL`, which would let the planner
- * walk that index from end to end.
+ * this never waits for a settlement.
  */
 export const shelve = ({ schema }: StatementNames): Statement => ({
   name: 'nq_shelve',
   text: `
 UPDATE ${schema}.jobs SET due_at = 'infinity' WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM ${schema}.jobs
-  WHERE id = ANY ($2::uuid[]) AND reserved_by = $1::uuid AND (due_at = 'infinity') IS NOT TRUE FOR UPDATE SKIP LOCKED
+  WHERE id = ANY ($2::uuid[]) AND reserved_by = $1::uuid FOR UPDATE SKIP LOCKED
 ))
 RETURNING id::text AS id`,
 });
