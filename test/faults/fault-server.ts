@@ -1,0 +1,64 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll } from 'vitest';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../sample/database/embedded-postgres.js';
+import { withClient } from '../support/server.js';
+
+const SETTINGS = { max_connections: '200', shared_buffers: '64MB', log_min_messages: 'fatal' };
+
+/** A server of a test's own, which it may crash, restart and freeze. */
+export class FaultServer {
+  private constructor(
+    private readonly directory: string,
+    private running: EmbeddedPostgres,
+  ) {}
+
+  static async start(): Promise<FaultServer> {
+    const directory = await mkdtemp(join(tmpdir(), 'notify-queue-faults-'));
+    return new FaultServer(directory, await startEmbeddedPostgres({ dataDirectory: directory, settings: SETTINGS }));
+  }
+
+  get url(): string {
+    return this.running.url;
+  }
+
+  /** Stops as after a power failure, stays away for so long, and recovers. Resolves when it accepts connections again. */
+  async crash(awayMs: number): Promise<void> {
+    const { port } = this.running;
+    const [pid = ''] = (await readFile(join(this.directory, 'data', 'postmaster.pid'), 'utf8')).split('\n');
+    process.kill(Number(pid), 'SIGQUIT');
+    await this.running.stop();
+    await sleep(awayMs);
+    this.running = await startEmbeddedPostgres({ dataDirectory: this.directory, port, settings: SETTINGS });
+  }
+
+  /** Process ids of the backends of connections under this name. */
+  async backends(applicationName: string): Promise<number[]> {
+    return withClient(this.url, async (client) => {
+      const { rows } = await client.query<{ pid: number }>('SELECT pid FROM pg_stat_activity WHERE application_name LIKE $1', [applicationName]);
+      return rows.map(({ pid }) => pid);
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.running.stop();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Gives a test file its server by hooks; what it returns works from `beforeAll` on. */
+export function useFaultServer(): { readonly current: FaultServer } {
+  let server: FaultServer | undefined;
+  beforeAll(async () => {
+    server = await FaultServer.start();
+  }, 60_000);
+  afterAll(() => server?.stop());
+  return {
+    get current() {
+      if (!server) throw new Error('The server exists from beforeAll on');
+      return server;
+    },
+  };
+}

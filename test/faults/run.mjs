@@ -1,0 +1,24 @@
+// npm run faults -- [test...] [--seed N] [--minutes M]
+import { spawn } from 'node:child_process';
+import { Command, InvalidArgumentError } from 'commander';
+
+const number = (text) => {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Not a whole number.');
+  return text;
+};
+
+const program = new Command('npm run faults --')
+  .description('Runs the fault tests in their long form: real processes, real signals, a server that crashes.')
+  .argument('[test...]', 'numbers of tests, such as 1 or 32; without, all of them', (text, before = []) => [...before, number(text)])
+  .option('--seed <n>', 'decides what is random; a failed test prints the one that it had', number)
+  .option('--minutes <m>', 'how long the mixed faults (32) go on', number, '10')
+  .parse();
+
+const { seed, minutes } = program.opts();
+const numbers = program.processedArgs[0] ?? [];
+const pattern = numbers.length > 0 ? ['-t', `^faults (?:${numbers.join('|')}):`] : [];
+const child = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', 'test/faults/faults.test.ts', ...pattern], {
+  env: { ...process.env, FAULT_MINUTES: minutes, ...(seed && { FAULT_SEED: seed }) },
+  stdio: 'inherit',
+});
+child.once('exit', (code) => (process.exitCode = code ?? 1));

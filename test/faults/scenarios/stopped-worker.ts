@@ -1,0 +1,51 @@
+import { expect } from 'vitest';
+import { happened } from '../../support/worker.js';
+import { FaultProxy } from '../fault-proxy.js';
+import { RESCUE_MS, SPARE_MS, type World } from '../world.js';
+
+/** When the stopped process goes on: while another one runs its job, after that one has completed it. */
+export type Resumed = 'while another process runs its job' | 'after another process completed its job';
+
+/** A worker is stopped for longer than its lease, and then goes on as if nothing had happened. */
+export async function stoppedWorker(world: World, resumed: Resumed): Promise<void> {
+  const ms = resumed === 'while another process runs its job' ? 2_000 : 300;
+  const first = await world.startWorker();
+  const id = (await world.enqueue('work', { ms })) as string;
+  await first.waitFor(happened('job:started', id));
+  first.kill('SIGSTOP');
+  const second = await world.startWorker();
+  await second.waitFor(happened('job:started', id), { timeout: RESCUE_MS + SPARE_MS });
+  if (ms < 1_000) await second.waitFor(happened('job:returned', id));
+  first.kill('SIGCONT');
+  await first.waitFor(happened('job:aborted', id));
+  await second.waitFor(happened('job:returned', id));
+  await world.settled();
+  // The stopped one is a worker again, under a new identity.
+  second.kill('SIGKILL');
+  const next = (await world.enqueue('work', {})) as string;
+  await first.waitFor(happened('job:started', next), { timeout: RESCUE_MS + SPARE_MS });
+  await world.settled();
+}
+
+/**
+ * The network keeps back what a worker sends from when its job ends: the settlement is on its way when the
+ * lease ends, and arrives when another process holds the job.
+ */
+export async function lateSettlement(world: World): Promise<void> {
+  const proxy = await FaultProxy.start(world.url);
+  try {
+    const first = await world.startWorker({ url: proxy.url });
+    const id = (await world.enqueue('work', { ms: 700 })) as string;
+    await first.waitFor(happened('job:started', id));
+    proxy.hold();
+    await first.waitFor(happened('job:returned', id));
+    const second = await world.startWorker();
+    await second.waitFor(happened('job:started', id), { timeout: RESCUE_MS + SPARE_MS });
+    proxy.release();
+    await world.settled();
+    const [row] = await world.query('SELECT crashes, attempt FROM notify_queue.job_history WHERE id = $1', [id]);
+    expect(row).toEqual({ crashes: 1, attempt: 1 });
+  } finally {
+    await proxy.stop();
+  }
+}

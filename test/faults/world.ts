@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import type { EnqueueOutcomeUnknownError, NotifyQueueExtras, NotifyQueueOptions } from '../../lib/index.js';
+import { startApp, type TestApp } from '../support/app.js';
+import { migrateTemplate } from '../support/migrate-template.js';
+import { databaseUrl, withClient } from '../support/server.js';
+import { until } from '../support/wait.js';
+import { spawnWorker, startWorker, type Worker, type WorkerOptions } from '../support/worker.js';
+import type { FaultServer } from './fault-server.js';
+import { check } from './history/check.js';
+import type { Call, History, Run, Violation } from './history/history.js';
+import { readRecording, startRecording } from './history/recorder.js';
+import { Random, SEED } from './random.js';
+
+export const LEASE_MS = 1_500;
+export const SWEEP_MS = 500;
+/** How soon a job of a dead process must run again. */
+export const RESCUE_MS = LEASE_MS + SWEEP_MS + 500;
+/** Times are asserted with this much to spare: the machine may be busy. */
+export const SPARE_MS = 3_000;
+
+const OPTIONS = { lease: LEASE_MS, sweepInterval: SWEEP_MS, shutdownGrace: 1_000 };
+/** `work` may be retried three times. */
+const ALLOWED: Record<string, number> = { work: 4 };
+
+export interface WorldOptions {
+  /** Where the built package of the workers is. @default this project */
+  readonly root?: string;
+  readonly seed?: number;
+  readonly queue?: NotifyQueueOptions & NotifyQueueExtras;
+}
+
+/**
+ * A database whose every change is recorded, an application that enqueues, and workers that are processes
+ * of their own. What is done by it is known to the checker.
+ */
+export class World {
+  readonly random: Random;
+  readonly workers: Worker[] = [];
+  private readonly calls: Call[] = [];
+  private readonly pool: pg.Pool;
+
+  private constructor(
+    readonly server: FaultServer,
+    readonly url: string,
+    readonly producer: TestApp,
+    private readonly options: WorldOptions,
+  ) {
+    this.random = new Random(options.seed ?? SEED);
+    this.pool = new pg.Pool({ connectionString: url, max: 2, application_name: 'test' });
+    this.pool.on('error', () => undefined);
+  }
+
+  static async create(server: FaultServer, options: WorldOptions = {}): Promise<World> {
+    const name = `faults_${randomBytes(4).toString('hex')}`;
+    await withClient(server.url, (client) => client.query(`CREATE DATABASE ${name}`));
+    const url = databaseUrl(server.url, name);
+    await migrateTemplate(url);
+    const producer = await startApp({ url, queue: { role: 'producer', ...options.queue }, typeorm: { extra: { max: 4 } } });
+    const world = new World(server, url, producer, options);
+    await startRecording(world);
+    return world;
+  }
+
+  async query<T = any>(sql: string, params?: unknown[]): Promise<T[]> {
+    return (await this.pool.query(sql, params)).rows as T[];
+  }
+
+  /** Enqueues a job and remembers what came of it. Resolves to its id, unless nothing was stored for sure. */
+  async enqueue(name: string, payload: unknown, queue: TestApp['queue'] = this.producer.queue): Promise<string | undefined> {
+    try {
+      const { id } = await queue.enqueue(name, payload);
+      this.calls.push({ id, outcome: 'stored' });
+      return id;
+    } catch (error) {
+      const { ids, code } = error as Partial<EnqueueOutcomeUnknownError>;
+      if (code === 'ENQUEUE_OUTCOME_UNKNOWN') for (const id of ids ?? []) this.calls.push({ id, outcome: 'unknown' });
+      else if ((code as string | undefined) !== 'DATABASE_UNAVAILABLE') throw error;
+      return undefined;
+    }
+  }
+
+  /** Enqueues from so many callers until it is told to stop. */
+  produce(callers: number, payloadOf: () => unknown): { stop(): Promise<void> } {
+    let stopped = false;
+    const loops = Array.from({ length: callers }, async () => {
+      while (!stopped) {
+        await this.enqueue('work', payloadOf());
+        await new Promise((resolve) => setTimeout(resolve, this.random.between(1, 20)));
+      }
+    });
+    return {
+      stop: async () => {
+        stopped = true;
+        await Promise.all(loops);
+      },
+    };
+  }
+
+  async startWorker(options: Partial<WorkerOptions> = {}): Promise<Worker> {
+    const worker = await startWorker(this.workerOptions(options));
+    this.workers.push(worker);
+    return worker;
+  }
+
+  spawnWorker(options: Partial<WorkerOptions> = {}): Worker {
+    const worker = spawnWorker(this.workerOptions(options));
+    this.workers.push(worker);
+    return worker;
+  }
+
+  /** Waits until every job has ended. */
+  async settled(timeout = 30_000): Promise<void> {
+    const left = async (): Promise<number> => {
+      try {
+        const [row] = await this.query('SELECT count(*)::int AS jobs FROM notify_queue.jobs');
+        return row.jobs as number;
+      } catch {
+        return -1;
+      }
+    };
+    await until(async () => (await left()) === 0, { timeout, interval: 50, message: `jobs are left (seed ${SEED})` });
+  }
+
+  async history(): Promise<History> {
+    return {
+      ...(await readRecording(this)),
+      calls: this.calls,
+      runs: this.workers.flatMap(runsOf),
+      leaseMs: LEASE_MS,
+      allowedAttempts: (name) => ALLOWED[name] ?? 2 ** 31,
+    };
+  }
+
+  async violations(): Promise<Violation[]> {
+    return check(await this.history());
+  }
+
+  /** What is over and checked need not be checked again. */
+  async forget(): Promise<void> {
+    await this.query(`DELETE FROM fault.log WHERE kind <> 'instances'`);
+    this.calls.length = 0;
+  }
+
+  async close(): Promise<void> {
+    for (const worker of this.workers) {
+      worker.kill('SIGCONT');
+      worker.kill('SIGKILL');
+    }
+    await Promise.all(this.workers.map((worker) => worker.exited));
+    await this.producer.close();
+    await this.pool.end();
+  }
+
+  private workerOptions(options: Partial<WorkerOptions>): WorkerOptions {
+    const { root } = this.options;
+    return { url: this.url, options: OPTIONS, ...(root !== undefined && { root }), ...options };
+  }
+}
+
+function runsOf(worker: Worker): Run[] {
+  return worker.events.flatMap((event) =>
+    event.type === 'job:started' && event.run
+      ? [{ jobId: event.jobId, run: event.run, pid: event.pid, startedAt: event.at }]
+      : [],
+  );
+}
