@@ -8,15 +8,16 @@ import { Appetite } from './appetite.js';
 import type { HandOver } from './enqueue-batcher.js';
 import { JobBuffer } from './job-buffer.js';
 import { JobRuns } from './job-runs.js';
+import { ReservePace } from './reserve-pace.js';
 import { ScanPosition } from './scan-position.js';
 import type { QueueRunnerOptions, RunnerTools } from './runner-tools.js';
 import { Settler } from './settler.js';
 
 /** From so many finished jobs on, settling and reserving are worth a trip each. */
 const SIDE_BY_SIDE = 100;
-/** At shutdown, handlers have this long to react to their signal. */
+/** At shutdown, handlers have this long to react to their signal, ... */
 const ABORTED_MS = 250;
-/** At shutdown, what cannot be settled within this time is left to be rescued. */
+/** ... and what cannot be settled within this time is left to be rescued. */
 const MAX_DRAIN_MS = 500;
 
 /**
@@ -38,7 +39,7 @@ export class QueueRunner {
   private wakes = 0;
   /** A reserve is under way. */
   private reserving = false;
-  private reservingAt = 0;
+  private readonly pace = new ReservePace(() => this.turn());
   /** A settlement is under way. */
   private settling = false;
   private plannedTurn: NodeJS.Immediate | undefined;
@@ -75,7 +76,7 @@ export class QueueRunner {
 
   /** Something was asked of the database before this time, and may yet bring jobs. */
   awaitsAnswerFrom(before: number): boolean {
-    return (this.reserving && this.reservingAt < before) || (this.promised > 0 && this.promisedAt < before);
+    return (this.reserving && this.pace.beganAt < before) || (this.promised > 0 && this.promisedAt < before);
   }
 
   /** Whether a job that the database says is held by this process is known here. */
@@ -162,6 +163,7 @@ export class QueueRunner {
   private limit(): number {
     const { lease, isSuspended } = this.tools;
     if (!this.hungry || this.stopped || !lease.trusted || isSuspended(this.queue)) return 0;
+    if (!this.pace.allows()) return 0;
     return this.appetite.want(this.options.concurrency, this.runs.size + this.buffer.size + this.promised);
   }
 
@@ -171,7 +173,7 @@ export class QueueRunner {
     if (settle) this.settling = true;
     if (limit > 0) {
       this.reserving = true;
-      this.reservingAt = performance.now();
+      this.pace.begin();
       this.appetite.measure();
     }
     const after = limit > 0 ? this.position.next() : undefined;
@@ -183,7 +185,8 @@ export class QueueRunner {
       if (settle) this.settling = false;
       if (limit > 0) {
         this.reserving = false;
-        this.position.reached(place, jobs.length >= limit, after === undefined, performance.now() - this.reservingAt);
+        this.position.reached(place, jobs.length >= limit, after === undefined, performance.now() - this.pace.beganAt);
+        this.pace.ended(jobs.length);
         // Behind a place there may be nothing while there is something before it.
         this.hungry = jobs.length >= limit || this.wakes > wakes || after !== undefined;
       }
@@ -236,11 +239,7 @@ export class QueueRunner {
   private backOff(error: unknown): void {
     this.tools.trouble.report(`Queue '${this.queue}' cannot reserve or settle jobs, trying again`, error);
     this.backingOff = true;
-    const again = (): void => {
-      this.backingOff = false;
-      this.wake();
-    };
-    setTimeout(again, this.backoff.next()).unref();
+    setTimeout(() => ((this.backingOff = false), this.wake()), this.backoff.next()).unref();
   }
 
   private reportLost(id: string): void {
