@@ -149,6 +149,7 @@ export class NotifyQueueRuntime {
         return {
           queue,
           concurrency,
+          maxCrashes: options.maxCrashes,
           keepMs: { completed: keepCompletedMs, abandoned: keepAbandonedMs, cancelled: keepAbandonedMs },
           suspensionKeys: suspensionKeysOf(options, queue),
         };

@@ -119,7 +119,7 @@ export class Patrol {
         const runner = this.runners.get(queue);
         if (!runner || runner.holds(id) || still.get(id) !== reservation) return false;
         if (runner.awaitsAnswerFrom(at)) return true;
-        runner.release({ id, reservation });
+        runner.putBack([{ id, reservation }]);
         return false;
       });
       if (later.length > 0) void this.lookAgain(instanceId, later, at);

@@ -30,7 +30,7 @@ export class QueueRunner {
   private readonly settler: Settler;
   private readonly appetite = new Appetite();
   private readonly position = new ScanPosition();
-  private readonly buffer = new JobBuffer((jobs) => this.putBack(jobs));
+  private readonly buffer: JobBuffer;
   /** Slots for jobs that are being handed over. */
   private promised = 0;
   private promisedAt = 0;
@@ -54,6 +54,13 @@ export class QueueRunner {
     this.runs = new JobRuns(tools, {
       onSettlement: (settlement) => this.settler.add(settlement),
       onLeft: () => this.slotFreed(),
+    });
+    this.buffer = new JobBuffer({
+      slots: options.concurrency,
+      runsAlone: ({ crashes }) => crashes > 0 && crashes >= options.maxCrashes - 1,
+      running: () => this.runs.size,
+      settled: () => this.settler.empty,
+      putBack: (jobs) => this.putBack(jobs),
     });
     this.settler = new Settler(tools.store, {
       onSettled: (id) => tools.successes.settled(id),
@@ -91,6 +98,7 @@ export class QueueRunner {
     // What was fetched ahead has not started, so a suspension stops it too.
     if (this.buffer.size > 0 && this.tools.isSuspended(this.queue)) this.putBack(this.buffer.clear());
     this.turn();
+    this.startBuffered();
   }
 
   /**
@@ -99,7 +107,7 @@ export class QueueRunner {
    */
   takeOver(jobs: readonly NewJob[]): HandOver | undefined {
     const { lease, handlers, isSuspended } = this.tools;
-    const asleep = !this.hungry && !this.reserving && this.buffer.size === 0 && !this.stopped && !this.backingOff;
+    const asleep = !this.hungry && !this.reserving && this.buffer.size === 0 && !this.buffer.closed && !this.stopped && !this.backingOff;
     const free = this.options.concurrency - this.runs.size - this.promised;
     if (!asleep || jobs.length > free || !lease.trusted || isSuspended(this.queue)) return undefined;
     if (!jobs.every((job) => job.delayMs === 0 && job.runAtMs === null && handlers.get(job.name))) return undefined;
@@ -124,9 +132,9 @@ export class QueueRunner {
     this.runs.abortAll((id) => new LostReservationError(`Job ${id} may run elsewhere: this process lost its lease`));
   }
 
-  /** Puts back a job that the database says is held here, but that nothing here knows of. */
-  release(job: Held): void {
-    this.settler.add(giveBack(job));
+  /** Puts back jobs that are held here and shall not run here. */
+  putBack(jobs: readonly Held[]): void {
+    for (const job of jobs) this.settler.add(giveBack(job));
   }
 
   /** Reserves no more, lets running jobs end, then aborts them and puts them back. */
@@ -163,12 +171,12 @@ export class QueueRunner {
   private limit(): number {
     const { lease, isSuspended } = this.tools;
     if (!this.hungry || this.stopped || !lease.trusted || isSuspended(this.queue)) return 0;
-    if (!this.pace.allows()) return 0;
+    if (this.buffer.closed || !this.pace.allows()) return 0;
     return this.appetite.want(this.options.concurrency, this.runs.size + this.buffer.size + this.promised);
   }
 
   private async trip(limit: number, settle: boolean): Promise<void> {
-    const { queue, wakes, tools } = this;
+    const { wakes, tools } = this;
     const { instanceId } = tools.lease;
     if (settle) this.settling = true;
     if (limit > 0) {
@@ -178,8 +186,7 @@ export class QueueRunner {
     }
     const after = limit > 0 ? this.position.next() : undefined;
     try {
-      const { suspensionKeys, keepMs } = this.options;
-      const scope = { queue, instanceId, names: tools.handlers.names, suspensionKeys, keepMs };
+      const scope = { ...this.options, instanceId, names: tools.handlers.names };
       const { jobs, place } = await this.settler.exchange({ ...scope, limit, after }, settle);
       this.backoff.reset();
       if (settle) this.settling = false;
@@ -218,10 +225,7 @@ export class QueueRunner {
   }
 
   private startBuffered(): void {
-    this.buffer.drainWhile(
-      () => this.runs.size < this.options.concurrency,
-      (job) => this.runs.start(job),
-    );
+    this.buffer.drain((job) => this.runs.start(job));
   }
 
   /** What ends in the same turn of the event loop is settled together. */
@@ -230,10 +234,6 @@ export class QueueRunner {
       this.plannedTurn = undefined;
       this.turn();
     });
-  }
-
-  private putBack(jobs: readonly ReservedJob[]): void {
-    for (const job of jobs) this.settler.add(giveBack(job));
   }
 
   private backOff(error: unknown): void {

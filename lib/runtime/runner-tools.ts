@@ -8,6 +8,8 @@ export interface QueueRunnerOptions {
   readonly queue: string;
   /** Jobs that run at once. */
   readonly concurrency: number;
+  /** After so many crashes of its process a job is abandoned. */
+  readonly maxCrashes: number;
   readonly keepMs: KeepMs;
   /** Config keys that suspend this queue. */
   readonly suspensionKeys: readonly string[];

@@ -17,6 +17,7 @@ export class ScanPosition {
   private place: Place | undefined;
   private fromStartAt = -Infinity;
   private scanMs = 0;
+  private lastTookMs = 0;
   private suspect = true;
 
   /** Something may stand before the place. */
@@ -38,7 +39,11 @@ export class ScanPosition {
 
   /** What a reserve came to: its last place, whether it got all it asked for, where it began, its time. */
   reached(place: Place | undefined, full: boolean, fromStart: boolean, tookMs: number): void {
-    if (fromStart) this.scanMs = tookMs;
+    if (fromStart) {
+      // One that was slow may have waited for the disk or the processor; two in a row have much to pass over.
+      this.scanMs = Math.min(tookMs, this.lastTookMs);
+      this.lastTookMs = tookMs;
+    }
     if (place) this.place = place;
     // Nothing more behind the place: the next look is at the beginning.
     if (!full && !fromStart) this.suspect = true;

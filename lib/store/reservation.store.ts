@@ -38,7 +38,7 @@ export class PgReservationStore implements EnqueueStore, ReservationStore {
       if (!row) return [];
       const { id, queue, name, payload, options } = job;
       const enqueuedAt = text(row['enqueued_at']);
-      return [{ id, queue, name, payload, options, enqueuedAt, reservedAt: enqueuedAt, attempt: 1, reservation: 1, failureState: null }];
+      return [{ id, queue, name, payload, options, enqueuedAt, reservedAt: enqueuedAt, attempt: 1, crashes: 0, reservation: 1, failureState: null }];
     });
   }
 
@@ -147,6 +147,7 @@ function toReservedJob(row: Row, queue: string, reservedAt: string): ReservedJob
     name: row['name'] as string,
     payload: row['payload'] as string,
     attempt: Number(row['attempt']),
+    crashes: Number(row['crashes']),
     reservation: Number(row['reservation']),
     enqueuedAt: row['enqueued_at'] as string,
     reservedAt,

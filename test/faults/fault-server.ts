@@ -6,7 +6,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../sample/database/embedded-postgres.js';
 import { withClient } from '../support/server.js';
 
-const SETTINGS = { max_connections: '200', shared_buffers: '64MB', log_min_messages: 'fatal' };
+const SETTINGS = { max_connections: '200', shared_buffers: '64MB', log_min_messages: 'fatal', shared_preload_libraries: 'pg_stat_statements' };
 
 /** A server of a test's own, which it may crash, restart and freeze. */
 export class FaultServer {

@@ -1,6 +1,9 @@
 import { afterEach, describe, expect, it, onTestFailed } from 'vitest';
 import { useFaultServer } from './fault-server.js';
 import { SEED } from './random.js';
+import { crashingJob, unrescuableRow } from './scenarios/crashing-jobs.js';
+import { cancelledWhileSettled, exhaustedPool, forgedNotifications, strictIsolation } from './scenarios/crowds.js';
+import { blackhole, blockedEventLoop } from './scenarios/cut-off-workers.js';
 import { killedWorkers } from './scenarios/killed-workers.js';
 import { frozenListener, killedListener } from './scenarios/listener.js';
 import { lostAnswers } from './scenarios/lost-answers.js';
@@ -43,7 +46,17 @@ describe('faults', { timeout: 60_000 + MINUTES * 60_000 }, () => {
   it('5: answers of an enqueue, a reserve and a settlement are lost', async () => expect(await after(lostAnswers)).toEqual([]));
   it('6: workers are killed at random points', async () => expect(await after((it) => killedWorkers(it, LONG ? 50 : 5))).toEqual([]));
   it('7: backends are killed at random', async () => expect(await after((it) => killedBackends(it, LONG ? 60_000 : 5_000, LONG ? 64 : 16))).toEqual([]));
+  it.each(['repeatable read', 'serializable'] as const)('9: the default isolation of the database is %s', async (level) =>
+    expect(await after((it) => strictIsolation(it, level))).toEqual([]),
+  );
+  it('11: a row makes the sweep fail', async () => expect(await after(unrescuableRow)).toEqual([]));
   it('17: the clocks of the workers are an hour off', async () => expect(await after(skewedClocks)).toEqual([]));
+  it('18: the event loop is blocked for twice the lease', async () => expect(await after(blockedEventLoop)).toEqual([]));
+  it('19: nothing arrives for three leases', async () => expect(await after(blackhole)).toEqual([]));
+  it('22: jobs are cancelled while they are settled', async () => expect(await after(cancelledWhileSettled)).toEqual([]));
+  it('23: somebody sends forged notifications', async () => expect(await after(forgedNotifications)).toEqual([]));
+  it('24: handlers share one connection of the application', async () => expect(await after(exhaustedPool)).toEqual([]));
+  it('25: a job kills its process each time', async () => expect(await after(crashingJob)).toEqual([]));
   it('32: mixed faults by seeds', async () => {
     const until = performance.now() + MINUTES * 60_000;
     const isOver = (done: number): boolean => (LONG ? performance.now() > until : done >= 3);

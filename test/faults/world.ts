@@ -13,6 +13,7 @@ import { readRecording, startRecording } from './history/recorder.js';
 import { Random, SEED } from './random.js';
 
 export const LEASE_MS = 1_500;
+export const LONG_LEASE_MS = 60_000;
 export const SWEEP_MS = 500;
 /** How soon a job of a dead process must run again. */
 export const RESCUE_MS = LEASE_MS + SWEEP_MS + 500;
@@ -127,7 +128,7 @@ export class World {
       ...(await readRecording(this)),
       calls: this.calls,
       runs: this.workers.flatMap(runsOf),
-      leaseMs: LEASE_MS,
+      leasesMs: [LEASE_MS, LONG_LEASE_MS],
       allowedAttempts: (name) => ALLOWED[name] ?? 2 ** 31,
     };
   }

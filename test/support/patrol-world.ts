@@ -83,7 +83,7 @@ export class PatrolWorld {
     const runner = {
       holds: (id: string) => this.known.has(id),
       awaitsAnswerFrom: (before: number) => this.askedAt.some((at) => at < before),
-      release: (job: Held) => this.released.push(job),
+      putBack: (jobs: Held[]) => this.released.push(...jobs),
       wake: () => this.wakes++,
       runs: {
         get ids() {

@@ -24,6 +24,7 @@ export interface ReservedJob {
   readonly name: string;
   readonly payload: string;
   readonly attempt: number;
+  readonly crashes: number;
   readonly reservation: number;
   readonly enqueuedAt: string;
   readonly reservedAt: string;

@@ -55,9 +55,9 @@ WITH finish AS MATERIALIZED (
   SET reserved_by = $3::uuid, reserved_at = statement_timestamp(),
     reservation = j.reservation + 1, attempt = least(j.attempt, 2147483646) + 1
   WHERE j.ctid = ANY (ARRAY(SELECT ctid FROM picked))
-  RETURNING j.id, j.name, j.payload, j.attempt, j.reservation, j.enqueued_at, j.failure_state, j.options, j.priority, j.run_at
+  RETURNING j.id, j.name, j.payload, j.attempt, j.crashes, j.reservation, j.enqueued_at, j.failure_state, j.options, j.priority, j.run_at
 )
-SELECT NULL::uuid AS id, NULL::text AS name, NULL::jsonb AS payload, NULL::int AS attempt, NULL::bigint AS reservation,
+SELECT NULL::uuid AS id, NULL::text AS name, NULL::jsonb AS payload, NULL::int AS attempt, NULL::int AS crashes, NULL::bigint AS reservation,
   NULL::timestamptz AS enqueued_at, NULL::jsonb AS failure_state, NULL::jsonb AS options,
   statement_timestamp() AS now, place.priority, place.run_at, place.id AS place_id,
   CASE WHEN settled.jobs < cardinality($6::uuid[]) THEN (
@@ -67,7 +67,7 @@ FROM settled LEFT JOIN (
   SELECT priority, run_at, id FROM picked ORDER BY priority DESC, run_at DESC, id DESC LIMIT 1
 ) place ON true
 UNION ALL (
-  SELECT t.id, t.name, t.payload, t.attempt, t.reservation, t.enqueued_at, t.failure_state, t.options,
+  SELECT t.id, t.name, t.payload, t.attempt, t.crashes, t.reservation, t.enqueued_at, t.failure_state, t.options,
     NULL, NULL, NULL, NULL, NULL
   FROM taken t ORDER BY t.priority, t.run_at, t.id
 )`,

@@ -52,7 +52,8 @@ export interface History {
   readonly instances: ReadonlyArray<Change<InstanceRow>>;
   readonly calls: readonly Call[];
   readonly runs: readonly Run[];
-  readonly leaseMs: number;
+  /** The leases that workers ask for. */
+  readonly leasesMs: readonly number[];
   /** The runs that a job of this name may fail, the last one included. */
   readonly allowedAttempts: (name: string) => number;
 }

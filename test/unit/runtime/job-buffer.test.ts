@@ -19,38 +19,90 @@ function logOf() {
 }
 
 describe('JobBuffer', () => {
+  /** A buffer, what runs out of it, and what went back. Jobs whose id begins with '!' must run alone. */
+  function bufferOf(slots: number) {
+    const world = { running: new Set<string>(), started: [] as string[], back: [] as string[], settled: true };
+    const buffer = new JobBuffer({
+      slots,
+      runsAlone: ({ id }) => id.startsWith('!'),
+      running: () => world.running.size,
+      settled: () => world.settled,
+      putBack: (jobs) => world.back.push(...jobs.map(({ id }) => id)),
+    });
+    const drain = (onStart: (id: string) => void = () => undefined): void =>
+      buffer.drain(({ id }) => (world.running.add(id), world.started.push(id), onStart(id)));
+    const end = (...ids: string[]): void => {
+      for (const id of ids) world.running.delete(id);
+      drain();
+    };
+    return { buffer, world, drain, end };
+  }
+
   it('hands out jobs in order while there is room', () => {
-    const buffer = new JobBuffer(() => undefined);
-    const started: string[] = [];
+    const { buffer, world, drain, end } = bufferOf(2);
     buffer.push(jobs('a', 'b', 'c'));
-    buffer.drainWhile(() => started.length < 2, ({ id }) => started.push(id));
-    expect([started, buffer.size, buffer.has('c'), buffer.has('a')]).toEqual([['a', 'b'], 1, true, false]);
+    drain();
+    expect([world.started, buffer.size, buffer.has('c'), buffer.has('a')]).toEqual([['a', 'b'], 1, true, false]);
     buffer.push(jobs('d'));
-    buffer.drainWhile(() => true, ({ id }) => started.push(id));
-    expect([started, buffer.size]).toEqual([['a', 'b', 'c', 'd'], 0]);
+    end('a', 'b');
+    expect([world.started, buffer.size]).toEqual([['a', 'b', 'c', 'd'], 0]);
     buffer.clear();
   });
 
   it('gives back what could not start for a while, and keeps what moves', async () => {
-    const stale: string[] = [];
-    const buffer = new JobBuffer((back) => stale.push(...back.map(({ id }) => id)));
+    const { buffer, world, drain, end } = bufferOf(1);
     buffer.push(jobs(...Array.from({ length: 20 }, (_, n) => `${n}`)));
-    for (let n = 0; n < 12; n++) {
-      let room = 1;
-      buffer.drainWhile(() => room-- > 0, () => undefined);
+    drain();
+    for (let n = 0; n < 11; n++) {
       await sleep(20);
+      end(world.started.at(-1) as string);
     }
-    expect(stale).toEqual([]);
-    await until(() => stale.length > 0, { timeout: 1_000 });
-    expect([stale, buffer.size]).toEqual([['12', '13', '14', '15', '16', '17', '18', '19'], 0]);
+    expect(world.back).toEqual([]);
+    await until(() => world.back.length > 0, { timeout: 1_000 });
+    expect([world.back, buffer.size]).toEqual([['12', '13', '14', '15', '16', '17', '18', '19'], 0]);
   });
 
   it('may be emptied while it hands out', () => {
-    const buffer = new JobBuffer(() => undefined);
+    const { buffer, world, drain } = bufferOf(3);
     buffer.push(jobs('a', 'b', 'c'));
-    const started: string[] = [];
-    buffer.drainWhile(() => started.length < 1, ({ id }) => (started.push(id), buffer.clear()));
-    expect([started, buffer.size]).toEqual([['a'], 0]);
+    drain(() => buffer.clear());
+    expect([world.started, buffer.size]).toEqual([['a'], 0]);
+  });
+
+  it('lets a job run alone that must: when nothing else is held here, and everything else goes back', () => {
+    const { buffer, world, drain, end } = bufferOf(3);
+    buffer.push(jobs('a', 'b'));
+    drain();
+    buffer.push(jobs('c', '!1', 'd', '!2'));
+    drain();
+    expect([world.started, world.back, buffer.closed, buffer.has('!1'), buffer.size]).toEqual([['a', 'b'], ['c', 'd', '!2'], true, true, 1]);
+    // The answer to a reserve that was under way.
+    buffer.push(jobs('e'));
+    expect(world.back.at(-1)).toBe('e');
+    end('a');
+    world.settled = false;
+    end('b');
+    expect(world.started).toEqual(['a', 'b']);
+    world.settled = true;
+    drain();
+    expect([world.started.at(-1), buffer.closed, buffer.size]).toEqual(['!1', true, 0]);
+    buffer.push(jobs('f'));
+    drain();
+    expect([world.back.at(-1), world.started.at(-1)]).toEqual(['f', '!1']);
+    end('!1');
+    buffer.push(jobs('g'));
+    drain();
+    expect([world.started.at(-1), buffer.closed]).toEqual(['g', false]);
+    buffer.clear();
+  });
+
+  it('gives up one that must run alone with all others', () => {
+    const { buffer, drain } = bufferOf(1);
+    buffer.push(jobs('a'));
+    drain();
+    buffer.push(jobs('!1', 'b'));
+    expect(buffer.clear().map(({ id }) => id)).toEqual(['!1']);
+    expect([buffer.size, buffer.closed]).toEqual([0, false]);
   });
 });
 

@@ -15,7 +15,7 @@ import { SuccessReporter } from '../../../lib/runtime/success-reporter.js';
 import { deferred, until } from '../../support/wait.js';
 
 const reserved = (id: string): ReservedJob => ({
-  id, queue: 'q', name: 'work', payload: '{"n":1}', attempt: 2, reservation: 9, enqueuedAt: '2026-01-01', reservedAt: '2026-01-01',
+  id, queue: 'q', name: 'work', payload: '{"n":1}', attempt: 2, crashes: 0, reservation: 9, enqueuedAt: '2026-01-01', reservedAt: '2026-01-01',
   failureState: null, options: null,
 });
 

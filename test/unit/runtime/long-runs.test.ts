@@ -8,7 +8,7 @@ import { TroubleLog } from '../../../lib/runtime/trouble-log.js';
 import { deferred } from '../../support/wait.js';
 
 const reserved = (id: string): ReservedJob => ({
-  id, queue: 'q', name: 'work', payload: 'null', attempt: 1, reservation: 1, enqueuedAt: '2026-01-01', reservedAt: '2026-01-01',
+  id, queue: 'q', name: 'work', payload: 'null', attempt: 1, crashes: 0, reservation: 1, enqueuedAt: '2026-01-01', reservedAt: '2026-01-01',
   failureState: null, options: null,
 });
 
