@@ -61,6 +61,8 @@ async function capped(work) {
 function summaries(cases, chosen, resultsOf) {
   const medianOf = (name, contender) => {
     const item = cases.find((other) => other.name === name);
+    // What it is compared with may not have been chosen.
+    if (!item) return undefined;
     const key = item.columns[0].key;
     return summarise(resultsOf(item, contender).map(({ figures }) => figures?.[key]))?.median;
   };

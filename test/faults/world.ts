@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { EnqueueOutcomeUnknownError, NotifyQueueExtras, NotifyQueueOptions } from '../../lib/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { migrateTemplate } from '../support/migrate-template.js';
 import { databaseUrl, withClient } from '../support/server.js';
-import { until } from '../support/wait.js';
 import { spawnWorker, startWorker, type Worker, type WorkerOptions } from '../support/worker.js';
 import type { FaultServer } from './fault-server.js';
 import { check } from './history/check.js';
@@ -110,7 +110,7 @@ export class World {
     return worker;
   }
 
-  /** Waits until every job has ended. */
+  /** Waits until every job has ended; gives up when for so long their number has not gone down. */
   async settled(timeout = 30_000): Promise<void> {
     const left = async (): Promise<number> => {
       try {
@@ -120,7 +120,16 @@ export class World {
         return -1;
       }
     };
-    await until(async () => (await left()) === 0, { timeout, interval: 50, message: `jobs are left (seed ${SEED})` });
+    let least = Infinity;
+    let sinceAt = performance.now();
+    for (let jobs = await left(); jobs !== 0; jobs = await left()) {
+      if (jobs > 0 && jobs < least) {
+        least = jobs;
+        sinceAt = performance.now();
+      }
+      if (performance.now() - sinceAt > timeout) throw new Error(`${jobs} jobs are left (seed ${SEED})`);
+      await sleep(50);
+    }
   }
 
   async history(): Promise<History> {
