@@ -17,7 +17,7 @@ import { World } from './world.js';
 const MINUTES = Number(process.env['FAULT_MINUTES'] ?? 0);
 const LONG = MINUTES > 0;
 
-describe('faults', { timeout: 60_000 + MINUTES * 60_000 }, () => {
+describe('faults', { timeout: (LONG ? 300_000 : 60_000) + MINUTES * 60_000 }, () => {
   const server = useFaultServer();
   let world: World | undefined;
   afterEach(async () => {
