@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { firstValueFrom } from 'rxjs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { JobHandler, queueEntities, type Job } from '../../lib/index.js';
+import { createStatements } from '../../lib/store/statements/index.js';
 import { channelsOf } from '../../lib/core/schema-name.js';
 import { applyMigrations, revertMigration } from '../../migrations/apply.js';
 import { createNotifyQueueMigrations } from '../../migrations/index.js';
@@ -109,6 +110,9 @@ describe('a schema', () => {
     await app.configs.set('switch', 'on');
     expect(await firstValueFrom(app.configs.config$)).toEqual(new Map([['switch', 'on']]));
     expect(await app.dataSource.getRepository(queueEntities(schema).JobHistory).count()).toBe(1);
+    // What runs in the background would only log that it cannot.
+    expect(app.logger.of('warn')).toEqual([]);
+    await database.query(createStatements(schema).patrol.text, [crypto.randomUUID(), '(0,0)', '(1,0)', []]);
     await revertMigration(await queryOn(database), schema);
     expect(await listSchema(database, schema)).toEqual([]);
   });

@@ -1,3 +1,4 @@
+import { quoteLiteral } from '../../core/schema-name.js';
 import type { Statement, StatementNames } from '../statement.js';
 
 /**
@@ -15,7 +16,7 @@ WITH forgotten AS (
   DELETE FROM ${schema}.job_instances WHERE id = ANY ($4::uuid[]) AND expires_at < clock_timestamp() - interval '1 minute'
 )
 SELECT NULL AS id, NULL AS queue, NULL::bigint AS reservation, NULL::int AS stray,
-  (pg_relation_size('${schema}.jobs') / current_setting('block_size')::int)::int AS pages,
+  (pg_relation_size(${quoteLiteral(`${schema}.jobs`)}) / current_setting('block_size')::int)::int AS pages,
   (SELECT string_agg(i.id::text, ',') FROM ${schema}.job_instances i WHERE i.expires_at <= clock_timestamp()) AS dead
 UNION ALL
 SELECT j.id::text, j.queue, j.reservation, (j.reserved_by <> $1::uuid)::int, NULL, NULL
