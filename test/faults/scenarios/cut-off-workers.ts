@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { happened } from '../../support/worker.js';
-import { FaultProxy } from '../fault-proxy.js';
+import { happened, now } from '../../support/worker.js';
+import { FaultProxy } from '../../support/fault-proxy.js';
 import { LEASE_MS, LONG_LEASE_MS, RESCUE_MS, SPARE_MS, type World } from '../world.js';
 
 /** A handler keeps the event loop from turning for twice the lease. */
@@ -22,23 +22,21 @@ export async function blockedEventLoop(world: World): Promise<void> {
 
 /** Nothing that a worker sends arrives for three leases, and nothing reaches it. */
 export async function blackhole(world: World): Promise<void> {
-  const proxy = await FaultProxy.start(world.url);
-  try {
-    const first = await world.startWorker({ url: proxy.url });
-    const second = await world.startWorker();
-    const producing = world.produce(4, () => ({ ms: world.random.integer(100) }));
-    await sleep(500);
-    proxy.hold();
-    await sleep(3 * LEASE_MS);
-    proxy.release();
-    await producing.stop();
-    await world.settled();
-    // It works again.
-    second.kill('SIGKILL');
-    const id = await world.enqueue('work', {});
-    await first.waitFor(happened('job:started', id), { timeout: RESCUE_MS + SPARE_MS + 5_000 });
-    await world.settled();
-  } finally {
-    await proxy.stop();
-  }
+  const proxy = await FaultProxy.forTest(world.url);
+  const first = await world.startWorker({ url: proxy.url });
+  const second = await world.startWorker();
+  const producing = world.produce(4, () => ({ ms: world.random.integer(100) }));
+  await sleep(500);
+  proxy.hold();
+  await sleep(3 * LEASE_MS);
+  proxy.release();
+  const healedAt = now();
+  await producing.stop();
+  await world.settled();
+  // It works again.
+  second.kill('SIGKILL');
+  const id = await world.enqueue('work', {});
+  const { at } = await first.waitFor(happened('job:started', id), { timeout: RESCUE_MS + SPARE_MS + 5_000 });
+  world.recovered('19: a worker that was cut off works again', at - healedAt, RESCUE_MS + 5_000);
+  await world.settled();
 }

@@ -1,12 +1,12 @@
 import { expect } from 'vitest';
 import { startApp } from '../../support/app.js';
-import { startLossyProxy } from '../../support/lossy-proxy.js';
+import { FaultProxy } from '../../support/fault-proxy.js';
 import { happened } from '../../support/worker.js';
 import { LEASE_MS, SPARE_MS, type World } from '../world.js';
 
 /** The statement reaches the server and is committed, and its answer never arrives. */
 export async function lostAnswers(world: World): Promise<void> {
-  const proxy = await startLossyProxy(world.url);
+  const proxy = await FaultProxy.forTest(world.url);
   const worker = await world.startWorker({ url: proxy.url });
   const distant = await startApp({ url: proxy.url, queue: { role: 'producer' } });
   try {

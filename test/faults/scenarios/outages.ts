@@ -16,7 +16,7 @@ export async function serverCrash(world: World, awayMs: number): Promise<void> {
   const backAt = performance.now();
   const after = await until(() => world.enqueue('work', {}), { timeout: 20_000 });
   await Promise.any(workers.map((worker) => worker.waitFor(happened('job:started', after), { timeout: 2_000 + SPARE_MS })));
-  expect(performance.now() - backAt).toBeLessThan(2_000 + SPARE_MS);
+  world.recovered(`2: jobs run again after the server was away for ${awayMs} ms`, performance.now() - backAt, 2_000);
   await sleep(300);
   await producing.stop();
   await world.settled();

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { happened } from '../../support/worker.js';
-import { FaultProxy } from '../fault-proxy.js';
+import { FaultProxy } from '../../support/fault-proxy.js';
 import { RESCUE_MS, SPARE_MS, type World } from '../world.js';
 
 /** When the stopped process goes on: while another one runs its job, after that one has completed it. */
@@ -33,20 +33,16 @@ export async function stoppedWorker(world: World, resumed: Resumed): Promise<voi
  * lease ends, and arrives when another process holds the job.
  */
 export async function lateSettlement(world: World): Promise<void> {
-  const proxy = await FaultProxy.start(world.url);
-  try {
-    const first = await world.startWorker({ url: proxy.url });
-    const id = (await world.enqueue('work', { ms: 700 })) as string;
-    await first.waitFor(happened('job:started', id));
-    proxy.hold();
-    await first.waitFor(happened('job:returned', id));
-    const second = await world.startWorker();
-    await second.waitFor(happened('job:started', id), { timeout: RESCUE_MS + SPARE_MS });
-    proxy.release();
-    await world.settled();
-    const [row] = await world.query('SELECT crashes, attempt FROM notify_queue.job_history WHERE id = $1', [id]);
-    expect(row).toEqual({ crashes: 1, attempt: 1 });
-  } finally {
-    await proxy.stop();
-  }
+  const proxy = await FaultProxy.forTest(world.url);
+  const first = await world.startWorker({ url: proxy.url });
+  const id = (await world.enqueue('work', { ms: 700 })) as string;
+  await first.waitFor(happened('job:started', id));
+  proxy.hold();
+  await first.waitFor(happened('job:returned', id));
+  const second = await world.startWorker();
+  await second.waitFor(happened('job:started', id), { timeout: RESCUE_MS + SPARE_MS });
+  proxy.release();
+  await world.settled();
+  const [row] = await world.query('SELECT crashes, attempt FROM notify_queue.job_history WHERE id = $1', [id]);
+  expect(row).toEqual({ crashes: 1, attempt: 1 });
 }

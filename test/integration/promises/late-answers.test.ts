@@ -4,7 +4,7 @@ import { useApps } from '../../support/apps.js';
 import { useTestDatabase } from '../../support/database.js';
 import { handle } from '../../support/handlers.js';
 import { useLargeTable } from '../../support/large-table.js';
-import { startLossyProxy } from '../../support/lossy-proxy.js';
+import { FaultProxy } from '../../support/fault-proxy.js';
 import { untilListening } from '../../support/notifications.js';
 import { deferred, until } from '../../support/wait.js';
 import { happened, startWorker } from '../../support/worker.js';
@@ -33,7 +33,7 @@ describe('in a table of many parts', () => {
   });
 
   it('a job whose reserve had no answer runs elsewhere soon after its process has shut down', async () => {
-    const proxy = await startLossyProxy(database.url);
+    const proxy = await FaultProxy.forTest(database.url);
     const providers = [handle({ unheard: () => 'done' })];
     const first = await start({ url: proxy.url, providers, queue: { sweepInterval: '10m' } });
     await untilListening(database);
@@ -49,7 +49,7 @@ describe('in a table of many parts', () => {
   });
 
   it('a reserve that is committed after the look that its lost answer caused is found soon', async () => {
-    const proxy = await startLossyProxy(database.url);
+    const proxy = await FaultProxy.forTest(database.url);
     const go = deferred();
     const providers = [handle({ second: () => 'done', first: () => go.promise })];
     const queues = { default: { concurrency: 1 } };

@@ -5,7 +5,7 @@ import { useApps } from '../../support/apps.js';
 import { useTestDatabase } from '../../support/database.js';
 import { handle } from '../../support/handlers.js';
 import { useLargeTable } from '../../support/large-table.js';
-import { startLossyProxy } from '../../support/lossy-proxy.js';
+import { FaultProxy } from '../../support/fault-proxy.js';
 import { untilListening } from '../../support/notifications.js';
 import { deferred, until } from '../../support/wait.js';
 import { happened, startWorker } from '../../support/worker.js';
@@ -45,7 +45,7 @@ describe('in a table of many parts', () => {
   });
 
   it('jobs whose reserve had no answer are put back within about one sweep', async () => {
-    const proxy = await startLossyProxy(database.url);
+    const proxy = await FaultProxy.forTest(database.url);
     const { queue, logger } = await start({ url: proxy.url, providers: [handle({ unheard: () => 'done' })] });
     await untilListening(database);
     const warmUp = await queue.enqueue('unheard', null);
