@@ -2,7 +2,10 @@ import { InvalidOptionError } from './errors/configuration.errors.js';
 import { isName, NAME_EXPECTED } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
 import { readRunOptions } from './core/run-options.js';
+import { peek } from './core/peek.js';
 import type { JobDefinition, JobDefinitionOptions } from './interfaces/job-definition.interface.js';
+
+const made = new WeakSet<object>();
 
 /**
  * Defines a job once, for the code that enqueues it and the code that handles it.
@@ -22,7 +25,14 @@ export function defineJob<Payload = unknown, Result = unknown>(
   reader.duration('delay', 0);
   readRunOptions(reader);
   reader.done();
-  return Object.freeze({ name, options: Object.freeze({ ...options }) });
+  const definition = Object.freeze({ name, options: Object.freeze(reader.source) });
+  made.add(definition);
+  return definition;
+}
+
+/** The options of a definition, which `defineJob` has checked or which are checked here. @throws InvalidOptionError */
+export function optionsOf(job: JobDefinition, name: string): JobDefinitionOptions {
+  return made.has(job) ? job.options : defineJob(name, peek(job, 'options') as JobDefinitionOptions).options;
 }
 
 /** @throws InvalidOptionError */

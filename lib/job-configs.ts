@@ -3,8 +3,11 @@ import { distinctUntilChanged, filter, map, scan, type Observable } from 'rxjs';
 import type { EntityManager } from 'typeorm';
 import { describe, InvalidOptionError } from './errors/configuration.errors.js';
 import { ConfigExistsError, ConfigNotFoundError, InvalidConfigValueError } from './errors/config.errors.js';
+import { toFailureRecord } from './core/failure-record.js';
 import { isName, NAME_EXPECTED } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
+import { peek } from './core/peek.js';
+import { ValueTooLargeError } from './errors/enqueue.errors.js';
 import type { ConfigCallOptions, ConfigChange, JobConfig, WatchOptions } from './interfaces/job-config.interface.js';
 import type { ConfigStore, Log } from './interfaces/ports/index.js';
 import { readManager } from './manager-option.js';
@@ -38,14 +41,15 @@ export class JobConfigs {
     return this.store.read(undefined, manager);
   }
 
-  /** One row. @throws ConfigNotFoundError */
+  /** One row. @throws ConfigNotFoundError, InvalidConfigValueError for a bad key */
   async get(key: string, options: ConfigCallOptions = {}): Promise<JobConfig> {
     const manager = managerOf('get', options);
+    checkKey(key);
     const [row] = await this.store.read([key], manager);
     return row ?? missing(key);
   }
 
-  /** Adds a row. @throws ConfigExistsError, InvalidConfigValueError */
+  /** Adds a row. @throws ConfigExistsError, InvalidConfigValueError, ValueTooLargeError for a value of more than 1 MiB */
   async create(key: string, value: string, options: ConfigCallOptions = {}): Promise<JobConfig> {
     const manager = managerOf('create', options);
     check(key, value);
@@ -54,25 +58,29 @@ export class JobConfigs {
     return this.written(row, manager);
   }
 
-  /** Writes a row, new or not. @throws InvalidConfigValueError */
+  /** Writes a row, new or not. @throws InvalidConfigValueError, ValueTooLargeError for a value of more than 1 MiB */
   async set(key: string, value: string, options: ConfigCallOptions = {}): Promise<JobConfig> {
     const manager = managerOf('set', options);
     check(key, value);
     return this.written(await this.store.set(key, value, manager), manager);
   }
 
-  /** Writes a row that exists, by key or by the row. @throws ConfigNotFoundError, InvalidConfigValueError */
+  /**
+   * Writes a row that exists, by key or by the row.
+   *
+   * @throws ConfigNotFoundError, InvalidConfigValueError, ValueTooLargeError for a value of more than 1 MiB
+   */
   async update(key: string | JobConfig, value: string, options: ConfigCallOptions = {}): Promise<JobConfig> {
     const manager = managerOf('update', options);
-    const name = typeof key === 'string' ? key : key.key;
+    const name = keyOf(key);
     check(name, value);
     return this.written((await this.store.update(name, value, manager)) ?? missing(name), manager);
   }
 
-  /** Deletes a row, by key or by the row. @throws ConfigNotFoundError */
+  /** Deletes a row, by key or by the row. @throws ConfigNotFoundError, InvalidConfigValueError for a bad key */
   async delete(key: string | JobConfig, options: ConfigCallOptions = {}): Promise<void> {
     const manager = managerOf('delete', options);
-    const name = typeof key === 'string' ? key : key.key;
+    const name = keyOf(key);
     if (!(await this.store.delete(name, manager))) missing(name);
     if (!manager) await this.feed.refresh([name]);
   }
@@ -80,6 +88,8 @@ export class JobConfigs {
   /**
    * Follows one row as a typed value: the current one on subscribing, then each new one. A text that
    * `parse` refuses is logged and the last good value stays. It never fails.
+   *
+   * @throws InvalidConfigValueError for a bad key, InvalidOptionError
    */
   watch<T>(key: string, options: WatchOptions<T>): Observable<T> {
     const { parse, default: fallback } = checkWatch(key, options);
@@ -90,8 +100,8 @@ export class JobConfigs {
       } catch (error) {
         this.log.error(`Config '${key}' has a value that cannot be used; the last good one stays`, {
           key,
-          value: text,
-          error: String(error),
+          value: describe(text),
+          error: toFailureRecord(error).message,
         });
         return last;
       }
@@ -131,15 +141,18 @@ export function toBoolean(value: string): boolean {
  * @throws InvalidConfigValueError
  */
 export function toNumber(value: string): number {
-  const number = Number(value);
-  if (value.trim() === '' || !Number.isFinite(number)) {
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : Number.NaN;
+  if (!Number.isFinite(number)) {
     throw new InvalidConfigValueError(`${describe(value)} is not a finite number.`);
   }
   return number;
 }
 
 /** What JavaScript or some locale of PostgreSQL takes for blank; the table refuses it too. */
-const BLANK = /^[\s\u0085\u180e]*$/;
+// oxlint-disable-next-line no-control-regex
+const BLANK = /^[\s\u001c-\u001f\u0085\u180e]*$/;
+/** Every process keeps every value in memory. */
+const MAX_VALUE_BYTES = 1_048_576;
 
 /** @throws InvalidOptionError */
 function managerOf(call: string, options: ConfigCallOptions): EntityManager | undefined {
@@ -153,20 +166,30 @@ function managerOf(call: string, options: ConfigCallOptions): EntityManager | un
 function checkWatch<T>(key: unknown, options: WatchOptions<T>): WatchOptions<T> {
   checkKey(key);
   const reader = new OptionReader(options, 'configs.watch');
-  reader.raw('default');
-  if (typeof reader.raw('parse') !== 'function') throw new InvalidOptionError('configs.watch.parse', options.parse, 'a function');
+  const fallback = reader.raw('default') as T;
+  const parse = reader.raw('parse');
+  if (typeof parse !== 'function') throw new InvalidOptionError('configs.watch.parse', parse, 'a function');
   reader.done();
-  return options;
+  return { parse: parse as WatchOptions<T>['parse'], default: fallback };
 }
 
 function missing(key: string): never {
   throw new ConfigNotFoundError(`There is no config '${key}'. Use create() or set() to add it.`);
 }
 
-function checkKey(key: unknown): void {
+/** @throws InvalidConfigValueError */
+function keyOf(row: unknown): string {
+  const key = typeof row === 'object' && row !== null ? peek(row, 'key') : row;
+  checkKey(key);
+  return key;
+}
+
+/** @throws InvalidConfigValueError */
+function checkKey(key: unknown): asserts key is string {
   if (!isName(key)) throw new InvalidConfigValueError(`Config key ${describe(key)} cannot be used; expected ${NAME_EXPECTED}.`);
 }
 
+/** @throws InvalidConfigValueError, ValueTooLargeError */
 function check(key: unknown, value: unknown): void {
   checkKey(key);
   if (typeof value !== 'string' || BLANK.test(value) || value.includes('\u0000') || !value.isWellFormed()) {
@@ -174,5 +197,9 @@ function check(key: unknown, value: unknown): void {
       `The value of config '${key}' is ${describe(value)}; expected a non-blank string without NUL characters. ` +
         'Use String() or JSON.stringify() for other values.',
     );
+  }
+  const size = Buffer.byteLength(value);
+  if (size > MAX_VALUE_BYTES) {
+    throw new ValueTooLargeError(`The value of config '${key}'`, size, MAX_VALUE_BYTES, 'Store the data elsewhere and name its place here.');
   }
 }

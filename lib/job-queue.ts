@@ -5,8 +5,8 @@ import { InvalidOptionError } from './errors/configuration.errors.js';
 import { isManager, MANAGER_EXPECTED } from './manager-option.js';
 import { assertId, assertName } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
+import { peek } from './core/peek.js';
 import { JobNotFoundError, JobStateError } from './errors/job.errors.js';
-import { InvalidArgumentError } from './errors/enqueue.errors.js';
 import type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
 import type { JobDefinition, PayloadOf, ResultOf } from './interfaces/job-definition.interface.js';
 import type {
@@ -21,10 +21,9 @@ import type {
 import type { EnqueueStore, JobStore, NewJob } from './interfaces/ports/index.js';
 import type { JobConfigs } from './job-configs.js';
 import { JobWatcher } from './job-watcher.js';
-import { checkCriteria, checkPage } from './job-criteria.js';
-import { NewJobs, type JobInput } from './new-jobs.js';
-import { SUSPENDED_KEY } from './notify-queue.constants.js';
-import { queueOptionsOf, suspensionKeysOf, type ResolvedOptions } from './notify-queue.options.js';
+import { checkCriteria, checkIteration, checkPage } from './job-criteria.js';
+import { NewJobs, type Enqueue, type JobInput } from './new-jobs.js';
+import { suspensionKeyOf, suspensionKeysOf, type ResolvedOptions } from './notify-queue.options.js';
 import type { EnqueueBatcher } from './runtime/enqueue-batcher.js';
 import type { SignalHub } from './runtime/signal-hub.js';
 
@@ -61,7 +60,8 @@ export class JobQueue {
    * Stores a job. With `manager` it exists if and only if that transaction commits; without, it is
    * committed when the promise resolves. Calls made at the same time share one insert.
    *
-   * @throws InvalidOptionError, UnstorableValueError, ValueTooLargeError, UnknownQueueError before anything is written
+   * @throws InvalidArgumentError, InvalidOptionError, UnstorableValueError, ValueTooLargeError, UnknownQueueError before
+   * anything is written
    * @throws EnqueueOutcomeUnknownError when the connection was lost at the commit
    */
   enqueue<Payload, Result>(
@@ -75,15 +75,16 @@ export class JobQueue {
     options?: EnqueueOptions,
   ): Promise<EnqueuedJob<ResultOf<Name>>>;
   async enqueue(job: JobInput, payload: unknown, options: EnqueueOptions = {}): Promise<EnqueuedJob> {
-    const newJob = this.parts.newJobs.make(job, payload, options);
-    await this.insert([newJob], options.manager, options.id !== undefined);
-    return { id: newJob.id, queue: newJob.queue };
+    const enqueue = this.parts.newJobs.make(job, payload, options);
+    const { id, queue } = enqueue.jobs[0] as NewJob;
+    await this.insert(enqueue);
+    return { id, queue };
   }
 
   /**
    * Stores a job for each payload, all or none, in one statement. Resolves to them in the same order.
    *
-   * @throws as `enqueue` does; ValueTooLargeError also for more than 10,000 payloads
+   * @throws as `enqueue` does; ValueTooLargeError also for more than 10,000 payloads, or 64 Mi characters of JSON
    */
   enqueueMany<Payload, Result>(
     job: JobDefinition<Payload, Result>,
@@ -96,9 +97,9 @@ export class JobQueue {
     options?: EnqueueManyOptions,
   ): Promise<Array<EnqueuedJob<ResultOf<Name>>>>;
   async enqueueMany(job: JobInput, payloads: readonly unknown[], options: EnqueueManyOptions = {}): Promise<EnqueuedJob[]> {
-    const newJobs = this.parts.newJobs.makeMany(job, payloads, options);
-    if (newJobs.length > 0) await this.insert(newJobs, options.manager, false);
-    return newJobs.map(({ id, queue }) => ({ id, queue }));
+    const enqueue = this.parts.newJobs.makeMany(job, payloads, options);
+    if (enqueue.jobs.length > 0) await this.insert(enqueue);
+    return enqueue.jobs.map(({ id, queue }) => ({ id, queue }));
   }
 
   /** A job, waiting, running or finished; undefined when there is none, or none any more. @throws InvalidArgumentError */
@@ -107,9 +108,13 @@ export class JobQueue {
     return this.parts.store.get(id);
   }
 
-  /** A page of jobs by criteria that run in SQL. @throws InvalidOptionError */
+  /**
+   * A page of jobs by criteria that run in SQL.
+   *
+   * @throws InvalidOptionError; UnstorableValueError, ValueTooLargeError for the payload to look for
+   */
   async find(criteria: JobCriteria = {}, page: PageOptions = {}): Promise<JobPage> {
-    return this.parts.store.find(checkCriteria(criteria), checkPage(page));
+    return this.parts.store.find(checkCriteria(criteria, this.parts.options.maxPayloadSize), checkPage(page));
   }
 
   /**
@@ -117,13 +122,13 @@ export class JobQueue {
    *
    * @example
    * for await (const job of jobQueue.iterate({ queue: 'mail', state: 'available' })) await jobQueue.cancel(job.id);
-   * @throws InvalidOptionError
+   * @throws as `find` does
    */
   async *iterate(
     criteria: JobCriteria = {},
     options: Omit<PageOptions, 'cursor'> & { predicate?: (job: JobRecord) => boolean } = {},
   ): AsyncGenerator<JobRecord, void, undefined> {
-    const { predicate, ...page } = options;
+    const { predicate, ...page } = checkIteration(options);
     let cursor: string | undefined;
     do {
       const found = await this.find(criteria, { ...page, cursor });
@@ -135,6 +140,8 @@ export class JobQueue {
   /**
    * Cancels a waiting job. A running one is left to run and answers `'in_progress'`; with `abort` its
    * signal fires, on whichever instance it runs, and it ends as cancelled.
+   *
+   * @throws InvalidArgumentError, InvalidOptionError
    */
   async cancel(id: string, how: { abort?: boolean } = {}): Promise<CancelResult> {
     assertId('id', id);
@@ -146,7 +153,11 @@ export class JobQueue {
     return store.cancel(id, abort, keepMs, options.defaults.keepAbandonedMs);
   }
 
-  /** Moves a waiting job to another queue, where its attempts count from zero. */
+  /**
+   * Moves a waiting job to another queue, where its attempts count from zero.
+   *
+   * @throws InvalidArgumentError, UnknownQueueError
+   */
   async move(id: string, queue: string): Promise<CancelResult> {
     assertId('id', id);
     assertName('queue', queue);
@@ -154,7 +165,11 @@ export class JobQueue {
     return this.parts.store.move(id, queue);
   }
 
-  /** Runs a finished job again, with attempts from zero. @throws JobNotFoundError, JobStateError when it is not finished */
+  /**
+   * Runs a finished job again, with attempts from zero.
+   *
+   * @throws InvalidArgumentError, JobNotFoundError, JobStateError when it is not finished
+   */
   async retry(id: string): Promise<void> {
     assertId('id', id);
     const answer = await this.parts.store.retry(id);
@@ -162,7 +177,7 @@ export class JobQueue {
     if (answer === 'not_found') throw new JobNotFoundError(`Job ${id} is not in the history; it may be past its retention.`);
   }
 
-  /** Counts of one queue, or of all queues and processes. */
+  /** Counts of one queue, or of all queues and processes. @throws InvalidArgumentError */
   status(queue: string): Promise<QueueStatus>;
   status(): Promise<Status>;
   async status(queue?: string): Promise<Status | QueueStatus> {
@@ -172,14 +187,18 @@ export class JobQueue {
     return queue === undefined ? status : (status.queues[0] as QueueStatus);
   }
 
-  /** Stops every instance from starting jobs of a queue, or of all; running jobs go on. It holds until `resume`. */
+  /**
+   * Stops every instance from starting jobs of a queue, or of all; running jobs go on. It holds until `resume`.
+   *
+   * @throws InvalidArgumentError for a queue that has no suspension of its own
+   */
   async suspend(queue?: string): Promise<void> {
-    await this.parts.configs.set(this.suspensionKey(queue), 'true');
+    await this.parts.configs.set(suspensionKeyOf(this.parts.options, queue), 'true');
   }
 
-  /** Takes `suspend` back: that of the queue, or the one of all queues. Each stands by itself. */
+  /** Takes `suspend` back: that of the queue, or the one of all queues. Each stands by itself. @throws InvalidArgumentError */
   async resume(queue?: string): Promise<void> {
-    await this.parts.configs.set(this.suspensionKey(queue), 'false');
+    await this.parts.configs.set(suspensionKeyOf(this.parts.options, queue), 'false');
   }
 
   /**
@@ -187,13 +206,13 @@ export class JobQueue {
    *
    * @param job its id, or what `enqueue` resolved to, which carries the type of the result
    * @param options.timeout how long to wait; `'30s'` by default
-   * @throws JobAbandonedError, JobCancelledError, ResultTimeoutError, JobNotFoundError
+   * @throws InvalidArgumentError, InvalidOptionError, JobAbandonedError, JobCancelledError, ResultTimeoutError, JobNotFoundError
    */
   async result<Result = unknown>(
     job: string | EnqueuedJob<Result>,
     options: { timeout?: EnqueueOptions['delay'] } = {},
   ): Promise<Result> {
-    const id = typeof job === 'string' ? job : job?.id;
+    const id = typeof job === 'string' ? job : peek(job, 'id');
     assertId('id', id);
     const reader = new OptionReader(options, 'result');
     const timeoutMs = reader.duration('timeout', 30_000);
@@ -201,13 +220,13 @@ export class JobQueue {
     return (await this.watcher.result(id, timeoutMs)) as Result;
   }
 
-  /** A job as it is now and at each change, until it has finished. Errors with a JobNotFoundError. */
+  /** A job as it is now and at each change, until it has finished. Errors with a JobNotFoundError. @throws InvalidArgumentError */
   watch(id: string): Observable<JobRecord> {
     assertId('id', id);
     return this.watcher.watch(id);
   }
 
-  private async insert(jobs: readonly NewJob[], explicit: EntityManager | undefined, once: boolean): Promise<void> {
+  private async insert({ jobs, manager: explicit, once }: Enqueue): Promise<void> {
     const manager = explicit ?? this.ambientManager();
     if (manager) await this.parts.enqueueStore.insert(jobs, manager, once);
     else await this.parts.batcher.add(jobs, once);
@@ -220,14 +239,4 @@ export class JobQueue {
     if (!isManager(manager)) throw new InvalidOptionError('resolveManager()', manager, `${MANAGER_EXPECTED}, or undefined`);
     return manager.queryRunner?.isTransactionActive ? manager : undefined;
   }
-
-  private suspensionKey(queue: string | undefined): string {
-    if (queue === undefined) return SUSPENDED_KEY;
-    assertName('queue', queue);
-    if (!queueOptionsOf(this.parts.options, queue).perQueueSuspension) {
-      throw new InvalidArgumentError('queue', 'a queue with perQueueSuspension on, or none for all queues', `'${queue}'`);
-    }
-    return `${queue}_${SUSPENDED_KEY}`;
-  }
 }
-

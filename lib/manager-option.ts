@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { OptionReader } from './core/option-reader.js';
+import { peek } from './core/peek.js';
 
 export const MANAGER_EXPECTED = 'the EntityManager of a transaction, as dataSource.transaction(async (manager) => ...) gives it';
 
@@ -12,5 +13,5 @@ export function readManager(reader: OptionReader): EntityManager | undefined {
 
 /** A DataSource has `query` too, but would write outside of the transaction. */
 export function isManager(value: unknown): value is EntityManager {
-  return (value as { '@instanceof'?: unknown } | null)?.['@instanceof'] === Symbol.for('EntityManager');
+  return peek(value, '@instanceof') === Symbol.for('EntityManager');
 }

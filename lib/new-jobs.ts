@@ -1,15 +1,18 @@
+import type { EntityManager } from 'typeorm';
 import { newId } from './core/new-id.js';
 import { MAX_DURATION_MS, parseDuration } from './core/duration.js';
+import { toFailureRecord } from './core/failure-record.js';
 import { encodeJson } from './core/json.js';
 import { assertId, assertName } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
+import { isArray, peek } from './core/peek.js';
 import { encodeRunSettings, readRunOptions } from './core/run-options.js';
-import { readPriority, readQueue } from './define-job.js';
+import { optionsOf, readPriority, readQueue } from './define-job.js';
 import { describe, InvalidOptionError, UnknownQueueError } from './errors/configuration.errors.js';
-import { InvalidArgumentError, ValueTooLargeError } from './errors/enqueue.errors.js';
+import { InvalidArgumentError, UnstorableValueError, ValueTooLargeError } from './errors/enqueue.errors.js';
 import type { HandlerRegistry } from './handler-registry.js';
 import type { EnqueueOptions } from './interfaces/enqueue.interface.js';
-import type { JobDefinition, JobDefinitionOptions } from './interfaces/job-definition.interface.js';
+import type { JobDefinition } from './interfaces/job-definition.interface.js';
 import type { NewJob } from './interfaces/ports/index.js';
 import { readManager } from './manager-option.js';
 import { DEFAULT_QUEUE } from './notify-queue.constants.js';
@@ -19,11 +22,22 @@ export type JobInput = JobDefinition | string;
 
 const MAX_BULK_ROWS = 10_000;
 const MAX_BULK_CHARS = 64 * 1_048_576;
+const BULK_ADVICE = 'Enqueue in several calls.';
 /** Dates that JavaScript and PostgreSQL both write the same way, give or take ten years from now. */
 const DATE_EXPECTED = 'a valid Date at most ten years from now';
 
+/** What an enqueue comes to. */
+export interface Enqueue {
+  readonly jobs: NewJob[];
+  readonly manager: EntityManager | undefined;
+  /** The caller chose the id, so the job may exist already. */
+  readonly once: boolean;
+}
 
-type Template = Omit<NewJob, 'id' | 'payload'>;
+interface Template extends Omit<NewJob, 'id' | 'payload'> {
+  readonly id: string | undefined;
+  readonly manager: EntityManager | undefined;
+}
 
 /** Turns the arguments of an enqueue into rows, with everything checked before anything is written. */
 export class NewJobs {
@@ -33,28 +47,26 @@ export class NewJobs {
   ) {}
 
   /** @throws InvalidOptionError, InvalidArgumentError, UnknownQueueError, UnstorableValueError, ValueTooLargeError */
-  make(job: JobInput, payload: unknown, options: EnqueueOptions): NewJob {
+  make(job: JobInput, payload: unknown, options: EnqueueOptions): Enqueue {
     const template = this.template(job, options);
-    if (options.id !== undefined) assertId('id', options.id);
-    return this.toNewJob(template, payload, options.id?.toLowerCase() ?? newId(), 'payload');
+    const { id, manager } = template;
+    return { jobs: [this.toNewJob(template, payload, id?.toLowerCase() ?? newId(), 'payload')], manager, once: id !== undefined };
   }
 
   /** @throws as `make` does */
-  makeMany(job: JobInput, payloads: readonly unknown[], options: EnqueueOptions): NewJob[] {
-    if (!Array.isArray(payloads)) throw new InvalidArgumentError('payloads', 'an array', describe(payloads));
-    if (options.id !== undefined) throw new InvalidOptionError('enqueueMany.id', options.id, 'none: each job of a bulk gets an id of its own');
-    const advice = 'Enqueue in several calls.';
-    if (payloads.length > MAX_BULK_ROWS) {
-      throw new ValueTooLargeError('The bulk', payloads.length, MAX_BULK_ROWS, advice, 'jobs');
-    }
+  makeMany(job: JobInput, payloads: readonly unknown[], options: EnqueueOptions): Enqueue {
+    const list = readBulk(payloads);
     const template = this.template(job, options);
+    const { id, manager } = template;
+    if (id !== undefined) throw new InvalidOptionError('enqueueMany.id', id, 'none: each job of a bulk gets an id of its own');
     let chars = 0;
-    return payloads.map((payload, index) => {
+    const jobs = list.map((payload, index) => {
       const newJob = this.toNewJob(template, payload, newId(), `payloads[${index}]`);
-      chars += newJob.payload.length;
-      if (chars > MAX_BULK_CHARS) throw new ValueTooLargeError('The bulk', chars, MAX_BULK_CHARS, advice, 'characters');
+      chars += newJob.payload.length + (newJob.options?.length ?? 0);
+      if (chars > MAX_BULK_CHARS) throw new ValueTooLargeError('The bulk', chars, MAX_BULK_CHARS, BULK_ADVICE, 'characters');
       return newJob;
     });
+    return { jobs, manager, once: false };
   }
 
   /** Queues that are configured or that a handler serves. */
@@ -80,29 +92,45 @@ export class NewJobs {
   }
 
   private template(job: JobInput, options: EnqueueOptions): Template {
-    const name = typeof job === 'string' ? job : job?.name;
+    const name = typeof job === 'object' ? peek(job, 'name') : job;
     assertName('job', name);
-    const defined: JobDefinitionOptions = typeof job === 'string' ? {} : job.options;
+    const defined = typeof job === 'string' ? {} : optionsOf(job, name);
     const reader = new OptionReader(options, 'enqueue');
-    readManager(reader);
-    reader.raw('id');
+    const manager = readManager(reader);
+    const id = reader.raw('id');
+    if (id !== undefined) assertId('id', id);
     const queue = readQueue(reader) ?? defined.queue ?? this.handlers.get(name)?.queue ?? DEFAULT_QUEUE;
     const priority = readPriority(reader, defined.priority);
     const delayMs = reader.duration('delay', parseDuration(defined.delay ?? 0) ?? 0);
-    const runAtMs = readRunAt(reader, options);
+    const runAtMs = readRunAt(reader);
     const settings = encodeRunSettings(readRunOptions(reader));
     reader.done();
     this.checkQueue(queue);
-    return { name, queue, priority, delayMs: runAtMs === null ? delayMs : 0, runAtMs, options: settings };
+    return { name, queue, priority, delayMs: runAtMs === null ? delayMs : 0, runAtMs, options: settings, id, manager };
   }
 }
 
-function readRunAt(reader: OptionReader, options: EnqueueOptions): number | null {
-  const runAt = reader.value<Date | null>('runAt', null, DATE_EXPECTED, (value) =>
-    value instanceof Date && Math.abs(value.getTime() - Date.now()) <= MAX_DURATION_MS ? value : undefined,
-  );
-  if (runAt && options.delay !== undefined) {
-    throw new InvalidOptionError('enqueue.delay', options.delay, 'only one of delay and runAt');
-  }
-  return runAt && runAt.getTime();
+/** @throws InvalidArgumentError, ValueTooLargeError */
+function readBulk(payloads: unknown): unknown[] {
+  if (!isArray(payloads)) throw new InvalidArgumentError('payloads', 'an array', describe(payloads));
+  const { length } = payloads;
+  if (length > MAX_BULK_ROWS) throw new ValueTooLargeError('The bulk', length, MAX_BULK_ROWS, BULK_ADVICE, 'jobs');
+  // A place that holds nothing is a job without a payload.
+  return Array.from({ length }, (_, index) => {
+    try {
+      return payloads[index];
+    } catch (error) {
+      throw new UnstorableValueError(`payloads[${index}]`, `reading it failed with: ${toFailureRecord(error).message}`);
+    }
+  });
+}
+
+function readRunAt(reader: OptionReader): number | null {
+  const runAtMs = reader.value<number | null>('runAt', null, DATE_EXPECTED, (value) => {
+    const atMs = value instanceof Date ? value.getTime() : Number.NaN;
+    return Math.abs(atMs - Date.now()) <= MAX_DURATION_MS ? atMs : undefined;
+  });
+  const delay = reader.raw('delay');
+  if (runAtMs !== null && delay !== undefined) throw new InvalidOptionError('enqueue.delay', delay, 'only one of delay and runAt');
+  return runAtMs;
 }

@@ -1,4 +1,5 @@
 import { DEFAULT_SCHEMA } from './core/schema-name.js';
+import { describe } from './errors/configuration.errors.js';
 
 /** Texts that the module shows at boot. */
 
@@ -32,4 +33,4 @@ export const modeClassMissing = (className: string, method: string): string =>
   `No provider of class ${className} with a method ${method} was found. Add it to the providers of a module.`;
 
 export const badSuspension = (key: string, value: string): string =>
-  `Config row '${key}' is '${value}', which is neither 'true' nor 'false'; the last good state stays`;
+  `Config row '${key}' is ${describe(value)}, which is neither 'true' nor 'false'; the last good state stays`;

@@ -1,8 +1,10 @@
-import { InvalidOptionError } from './errors/configuration.errors.js';
+import { describe, InvalidOptionError } from './errors/configuration.errors.js';
+import { InvalidArgumentError } from './errors/enqueue.errors.js';
 import { Abandon, stagesOf } from './core/failure-modes.js';
 import { DURATION_EXPECTED, parseDuration } from './core/duration.js';
-import { isName, NAME_EXPECTED } from './core/names.js';
+import { assertName, isName, NAME_EXPECTED } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
+import { snapshot } from './core/peek.js';
 import { readRunOptions } from './core/run-options.js';
 import { assertSchemaName, DEFAULT_SCHEMA } from './core/schema-name.js';
 import { IgnoreSuccess } from './core/success-modes.js';
@@ -45,6 +47,8 @@ export interface ResolvedOptions {
 }
 
 const HOUR_MS = 3_600_000;
+/** Of 34 MB of JSON, PostgreSQL could not allocate the list that it made of it; 16 MB it reads well within a statement's time. */
+const MAX_PAYLOAD_SIZE = 16 * 1_048_576;
 const DAY_MS = 24 * HOUR_MS;
 const BUILT_IN: ResolvedQueue = {
   concurrency: 10,
@@ -78,7 +82,7 @@ export function resolveOptions(raw: NotifyQueueOptions = {}, schema: unknown = D
     queryTimeoutMs: Math.max(1_000, Math.min(10_000, (leaseMs * 2) / 3)),
     shutdownGraceMs: reader.duration('shutdownGrace', 20_000, 0, DAY_MS),
     migrations: reader.oneOf('migrations', 'check', ['run', 'check', 'none']),
-    maxPayloadSize: reader.integer('maxPayloadSize', 1_048_576, 1, 256 * 1_048_576),
+    maxPayloadSize: reader.integer('maxPayloadSize', 1_048_576, 1, MAX_PAYLOAD_SIZE),
     maxCrashes: reader.integer('maxCrashes', 3, 1, 1_000),
     resolveManager: reader.value<NotifyQueueOptions['resolveManager']>('resolveManager', undefined, 'a function', (value) =>
       typeof value === 'function' ? (value as NotifyQueueOptions['resolveManager']) : undefined,
@@ -98,6 +102,19 @@ export function suspensionKeysOf(options: ResolvedOptions, queue: string): strin
   return queueOptionsOf(options, queue).perQueueSuspension ? [SUSPENDED_KEY, `${queue}_${SUSPENDED_KEY}`] : [SUSPENDED_KEY];
 }
 
+/** Key of the config row that suspends one queue, or all of them. @throws InvalidArgumentError */
+export function suspensionKeyOf(options: ResolvedOptions, queue: string | undefined): string {
+  if (queue === undefined) return SUSPENDED_KEY;
+  assertName('queue', queue);
+  if (!queueOptionsOf(options, queue).perQueueSuspension) {
+    throw new InvalidArgumentError('queue', 'a queue with perQueueSuspension on, or none for all queues', describe(queue));
+  }
+  const key = `${queue}_${SUSPENDED_KEY}`;
+  if (isName(key)) return key;
+  const expected = `a queue whose name leaves room for '_${SUSPENDED_KEY}' in the 200 bytes of a config key`;
+  throw new InvalidArgumentError('queue', expected, describe(queue));
+}
+
 /** Every finite retention in use: the history needs partitions for them. */
 export function retentionsOf(options: ResolvedOptions): number[] {
   const all = [options.defaults, ...options.queues.values()].flatMap((queue) => [
@@ -108,11 +125,10 @@ export function retentionsOf(options: ResolvedOptions): number[] {
 }
 
 function readQueues(raw: unknown, defaults: ResolvedQueue): ReadonlyMap<string, ResolvedQueue> {
-  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
-    throw new InvalidOptionError('queues', raw, 'an object of queue options by queue name');
-  }
+  const queues = snapshot(raw);
+  if (!queues) throw new InvalidOptionError('queues', raw, 'an object of queue options by queue name');
   return new Map(
-    Object.entries(raw).map(([name, options]) => {
+    Object.entries(queues).map(([name, options]) => {
       if (!isName(name)) throw new InvalidOptionError('queues', name, `as queue name ${NAME_EXPECTED}`);
       const queue = readQueueOptions(options, `queues.${name}`, defaults);
       for (const stage of stagesOf(queue.failureMode)) {

@@ -125,7 +125,7 @@ export class NotifyQueueRuntime {
       const value = snapshot.get(key);
       if (value === undefined || value === 'false') this.lastGood.set(key, false);
       else if (value === 'true') this.lastGood.set(key, true);
-      else if (this.reported.get(key) !== value) this.log.error(badSuspension(key, value), { key, value });
+      else if (this.reported.get(key) !== value) this.log.error(badSuspension(key, value), { key });
       if (value !== undefined) this.reported.set(key, value);
     }
     const changed = [...this.lastGood].some(([key, suspended]) => before.get(key) !== suspended);

@@ -3,6 +3,7 @@ import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { stagesOf } from './core/failure-modes.js';
 import { isName, NAME_EXPECTED } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
+import { peek } from './core/peek.js';
 import { readRunOptions, type RunSettings } from './core/run-options.js';
 import { JOB_HANDLER_METADATA, type JobHandlerMetadata } from './decorators/job-handler.decorator.js';
 import { readPriority, readQueue } from './define-job.js';
@@ -91,17 +92,17 @@ function marksOf(prototype: object, method: string): JobHandlerMetadata[] {
 
 function toHandler(wrapper: Wrapper, prototype: object, methodName: string, mark: JobHandlerMetadata): FoundHandler {
   const method = `${prototype.constructor.name}.${methodName}`;
-  const definition = typeof mark.job === 'string' ? { name: mark.job, options: {} } : mark.job;
-  if (!isName(definition?.name)) {
+  const name = typeof mark.job === 'object' ? peek(mark.job, 'name') : mark.job;
+  if (!isName(name)) {
     throw new InvalidHandlerError(badHandlerOption(method, `@JobHandler needs a job's definition or its name: ${NAME_EXPECTED}.`));
   }
   if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient) {
-    throw new InvalidHandlerError(scopedHandler(definition.name, method));
+    throw new InvalidHandlerError(scopedHandler(name, method));
   }
-  const defined = read(`definition of ${definition.name}`, definition.options, true);
-  const own = read(`@JobHandler(${definition.name}) on ${method}`, mark.options, false);
+  const defined = read(`definition of ${name}`, typeof mark.job === 'object' ? peek(mark.job, 'options') : {}, true);
+  const own = read(`@JobHandler(${name}) on ${method}`, mark.options, false);
   if (defined.queue && own.queue && defined.queue !== own.queue) {
-    throw new HandlerConflictError(twoQueues(definition.name, defined.queue, own.queue, method));
+    throw new HandlerConflictError(twoQueues(name, defined.queue, own.queue, method));
   }
   const queue = own.queue ?? defined.queue ?? DEFAULT_QUEUE;
   const failureMode = own.settings.failureMode ?? defined.settings.failureMode;
@@ -111,7 +112,7 @@ function toHandler(wrapper: Wrapper, prototype: object, methodName: string, mark
     }
   }
   return {
-    name: definition.name,
+    name,
     queue,
     method,
     settings: {
@@ -124,7 +125,7 @@ function toHandler(wrapper: Wrapper, prototype: object, methodName: string, mark
   };
 }
 
-function read(path: string, options: object, isDefinition: boolean) {
+function read(path: string, options: unknown, isDefinition: boolean) {
   const reader = new OptionReader(options, path);
   const queue = readQueue(reader);
   if (isDefinition) {

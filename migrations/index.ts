@@ -1,5 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { assertSchemaName, DEFAULT_SCHEMA } from '../lib/core/schema-name.js';
+import { describe } from '../lib/errors/configuration.errors.js';
 import { InvalidArgumentError } from '../lib/errors/enqueue.errors.js';
 import { applyScript, LATEST_VERSION, migrationScripts, revertScript, type Query } from './apply.js';
 import { typeormNameOf, type MigrationScript } from './migration-script.js';
@@ -29,10 +30,10 @@ export function createNotifyQueueMigrations(schema: string): Array<new () => Mig
  */
 export function notifyQueueMigration(step: number, schema: string = DEFAULT_SCHEMA): new () => MigrationInterface {
   assertSchemaName(schema);
-  const script = migrationScripts[step - 1];
+  const script = typeof step === 'number' ? migrationScripts[step - 1] : undefined;
   if (!script) {
     const expected = `a step from 1 to ${LATEST_VERSION}, which this release of nestjs-notify-queue has`;
-    throw new InvalidArgumentError('step', expected, String(step));
+    throw new InvalidArgumentError('step', expected, describe(step));
   }
   return toClass(schema, script);
 }

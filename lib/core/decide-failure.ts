@@ -34,7 +34,7 @@ export interface FailureTools {
  * hands over to the next one; past the last one the job is abandoned.
  *
  * @throws whatever a custom mode or `decide` function throws, TypeError for an answer that is none,
- * UnstorableValueError for a state that JSON cannot hold
+ * UnstorableValueError for a state that JSON cannot hold, ValueTooLargeError for one of more than 64 KiB
  */
 export async function decideFailure(
   mode: FailureModeSpec,
@@ -91,11 +91,17 @@ function toVerdict(decision: Exclude<FailureDecision, 'halt'>, position: Failure
     }
     const delayMs = 'retryIn' in decision ? parseDuration(decision.retryIn) : undefined;
     if (delayMs !== undefined && 'retryIn' in decision) {
-      encodeJson(decision.state, 'state', MAX_STATE_SIZE);
-      return { kind: 'retry', delayMs, failureState: { ...position, retries: position.retries + 1, state: decision.state } };
+      const state = toState(decision.state);
+      return { kind: 'retry', delayMs, failureState: { ...position, retries: position.retries + 1, state } };
     }
   }
   throw new TypeError(
     "A failure mode must answer { retryIn: duration, state? }, { moveTo: queue }, 'abandon' or 'halt'",
   );
+}
+
+/** The state as it will be read back. */
+function toState(state: unknown): unknown {
+  if (state === undefined) return undefined;
+  return JSON.parse(encodeJson(state, 'state', MAX_STATE_SIZE, 'Keep only what the next decision needs.'));
 }

@@ -10,7 +10,8 @@ export const DURATION_EXPECTED =
 export function parseDuration(value: unknown): number | undefined {
   const duration = typeof value === 'string' ? parseText(value) : value;
   if (typeof duration !== 'number' || !(duration >= 0 && duration <= MAX_DURATION_MS)) return undefined;
-  return duration;
+  // To the microseconds that PostgreSQL has: of less it says that it is out of range.
+  return Math.round(duration * 1_000) / 1_000;
 }
 
 /** Shows milliseconds as people write them: `15s`, `2h`. */

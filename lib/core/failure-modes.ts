@@ -13,9 +13,11 @@ import type {
 } from '../interfaces/failure-mode.interface.js';
 import { DURATION_EXPECTED, parseDuration } from './duration.js';
 import { isName, NAME_EXPECTED } from './names.js';
+import { isFrozen, peek, snapshot } from './peek.js';
 
 const MAX_TIMES = 1_000;
-const MODES: Array<string | undefined> = ['abandon', 'retry', 'exponential-retry', 'move', 'custom'] satisfies Array<FailureModeSpec['mode']>;
+/** A chain is stored with each job of an enqueue that names one, and walked by every failure. */
+const MAX_STAGES = 20;
 const MODE_EXPECTED =
   'Abandon(), Retry({ times }), ExponentialRetry({ times }), Move({ queue }) or a class with a handleFailure method';
 
@@ -43,16 +45,14 @@ export interface RetryOptions {
  * @throws InvalidOptionError
  */
 export function Retry(options: RetryOptions): RetryMode {
-  onlyKeys('Retry', options, ['times', 'delay', 'decide', 'finally']);
-  if (options.decide !== undefined && typeof options.decide !== 'function') {
-    throw new InvalidOptionError('Retry.decide', options.decide, 'a function');
-  }
+  const { times, delay, decide, finally: next } = onlyKeys('Retry', options, ['times', 'delay', 'decide', 'finally']);
+  if (decide !== undefined && typeof decide !== 'function') throw new InvalidOptionError('Retry.decide', decide, 'a function');
   return Object.freeze({
     mode: 'retry',
-    times: times('Retry', options.times),
-    delayMs: options.delay === undefined ? undefined : durationOf('Retry.delay', options.delay),
-    decide: options.decide,
-    finally: finallyOf('Retry', options.finally),
+    times: timesOf('Retry', times),
+    delayMs: delay === undefined ? undefined : durationOf('Retry.delay', delay),
+    decide,
+    finally: finallyOf('Retry.finally', next),
   });
 }
 
@@ -75,20 +75,19 @@ export interface ExponentialRetryOptions {
  * @throws InvalidOptionError
  */
 export function ExponentialRetry(options: ExponentialRetryOptions): ExponentialRetryMode {
-  onlyKeys('ExponentialRetry', options, ['times', 'base', 'jitter', 'maxDelay', 'finally']);
-  const base = options.base ?? 2;
+  const given = onlyKeys('ExponentialRetry', options, ['times', 'base', 'jitter', 'maxDelay', 'finally']);
+  const { base = 2, jitter = false, maxDelay = '1d' } = given;
   if (typeof base !== 'number' || !(base >= 1 && base <= 1_000)) {
     throw new InvalidOptionError('ExponentialRetry.base', base, 'a number from 1 to 1,000');
   }
-  const jitter = options.jitter ?? false;
   if (typeof jitter !== 'boolean') throw new InvalidOptionError('ExponentialRetry.jitter', jitter, 'true or false');
   return Object.freeze({
     mode: 'exponential-retry',
-    times: times('ExponentialRetry', options.times),
+    times: timesOf('ExponentialRetry', given.times),
     base,
     jitter,
-    maxDelayMs: durationOf('ExponentialRetry.maxDelay', options.maxDelay ?? '1d'),
-    finally: finallyOf('ExponentialRetry', options.finally),
+    maxDelayMs: durationOf('ExponentialRetry.maxDelay', maxDelay),
+    finally: finallyOf('ExponentialRetry.finally', given.finally),
   });
 }
 
@@ -98,26 +97,54 @@ export function ExponentialRetry(options: ExponentialRetryOptions): ExponentialR
  * @throws InvalidOptionError
  */
 export function Move(options: { queue: string }): MoveMode {
-  onlyKeys('Move', options, ['queue']);
-  if (!isName(options.queue)) throw new InvalidOptionError('Move.queue', options.queue, NAME_EXPECTED);
-  return Object.freeze({ mode: 'move', queue: options.queue });
+  const { queue } = onlyKeys('Move', options, ['queue']);
+  if (!isName(queue)) throw new InvalidOptionError('Move.queue', queue, NAME_EXPECTED);
+  return Object.freeze({ mode: 'move', queue });
 }
 
 /**
- * Resolves what an option named as failure mode: a spec stays, a class becomes a reference to it.
+ * Resolves what an option named as failure mode: a class becomes a reference to it. A spec is made anew, since
+ * another copy of this package, or a hand, may have made it.
  *
  * @throws InvalidOptionError
  */
 export function toFailureModeSpec(option: string, value: unknown): FailureModeSpec {
-  if (typeof value === 'function') {
-    const prototype = value.prototype as { handleFailure?: unknown } | undefined;
-    if (typeof prototype?.handleFailure === 'function' && value.name !== '') {
-      return Object.freeze({ mode: 'custom', className: value.name }) satisfies CustomMode;
-    }
-  } else if (typeof value === 'object' && value !== null && Object.isFrozen(value)) {
-    if (MODES.includes((value as Partial<FailureModeSpec>).mode)) return value as FailureModeSpec;
+  if (isLongChain(value)) throw new InvalidOptionError(option, value, `a chain of at most ${MAX_STAGES} failure modes`);
+  const spec = typeof value === 'function' ? toCustomMode(value) : isFrozen(value) && remake(option, value);
+  if (!spec) throw new InvalidOptionError(option, value, MODE_EXPECTED);
+  return spec;
+}
+
+/** A class is found again by its name, which is stored with a job. */
+function toCustomMode(value: unknown): CustomMode | undefined {
+  const name = peek(value, 'name');
+  if (typeof peek(peek(value, 'prototype'), 'handleFailure') !== 'function' || !isName(name)) return undefined;
+  return Object.freeze({ mode: 'custom', className: name });
+}
+
+function remake(option: string, value: unknown): FailureModeSpec | undefined {
+  const { mode, delayMs, maxDelayMs, className, ...options } = snapshot(value) ?? {};
+  switch (mode as FailureModeSpec['mode']) {
+    case 'abandon':
+      return Abandon();
+    case 'retry':
+      return Retry({ ...options, delay: delayMs } as RetryOptions);
+    case 'exponential-retry':
+      return ExponentialRetry({ ...options, maxDelay: maxDelayMs } as ExponentialRetryOptions);
+    case 'move':
+      return Move(options as { queue: string });
+    case 'custom':
+      if (!isName(className)) return undefined;
+      return Object.freeze({ mode: 'custom', className, finally: finallyOf(option, options['finally'] as FailureMode) });
   }
-  throw new InvalidOptionError(option, value, MODE_EXPECTED);
+}
+
+function isLongChain(value: unknown): boolean {
+  let stages = 0;
+  for (let stage = value; typeof stage === 'object' && stage !== null; stage = peek(stage, 'finally')) {
+    if (++stages > MAX_STAGES) return true;
+  }
+  return false;
 }
 
 /** The chain that a job's failures walk: the mode, its `finally`, that one's `finally`, and so on. */
@@ -139,7 +166,7 @@ export function maxAttemptsOf(spec: FailureModeSpec): number | undefined {
   return attempts;
 }
 
-function times(mode: string, value: unknown): number {
+function timesOf(mode: string, value: unknown): number {
   if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > MAX_TIMES) {
     throw new InvalidOptionError(`${mode}.times`, value, `an integer from 1 to ${MAX_TIMES}`);
   }
@@ -152,17 +179,16 @@ function durationOf(option: string, value: unknown): number {
   return durationMs;
 }
 
-function finallyOf(mode: string, value: FailureMode | undefined): FailureModeSpec | undefined {
-  return value === undefined ? undefined : toFailureModeSpec(`${mode}.finally`, value);
+function finallyOf(option: string, value: FailureMode | undefined): FailureModeSpec | undefined {
+  return value === undefined ? undefined : toFailureModeSpec(option, value);
 }
 
-function onlyKeys(mode: string, options: object, known: string[]): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidOptionError(mode, options, `an object with ${known.join(', ')}`);
+/** What was given, read once. */
+function onlyKeys<T extends object>(mode: string, options: T, known: string[]): T {
+  const given = snapshot(options);
+  if (!given) throw new InvalidOptionError(mode, options, `an object with ${known.join(', ')}`);
+  for (const key of Object.keys(given)) {
+    if (!known.includes(key)) throw new InvalidOptionError(`${mode}.${key}`, given[key], `one of the keys ${known.join(', ')}`);
   }
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key)) {
-      throw new InvalidOptionError(`${mode}.${key}`, (options as Record<string, unknown>)[key], `one of the keys ${known.join(', ')}`);
-    }
-  }
+  return given as T;
 }

@@ -1,3 +1,4 @@
+import { describeObject } from '../errors/configuration.errors.js';
 import type { FailureRecord } from '../interfaces/job-record.interface.js';
 
 const MAX_MESSAGE = 4_000;
@@ -40,7 +41,7 @@ function text(value: unknown): string {
 }
 
 function shown(value: object): string {
-  return attempt(() => JSON.stringify(value)) ?? attempt(() => Object.prototype.toString.call(value)) ?? 'unprintable';
+  return attempt(() => describeObject(value, MAX_MESSAGE)) ?? 'unprintable';
 }
 
 function attempt<T>(produce: () => T): T | undefined {

@@ -1,23 +1,24 @@
 import { InvalidOptionError } from '../errors/configuration.errors.js';
 import { DURATION_EXPECTED, formatDuration, MAX_DURATION_MS, parseDuration } from './duration.js';
+import { snapshot } from './peek.js';
 
 /**
  * Reads an options object key by key: every read names what it expects, and `done` refuses keys
- * that nobody asked for, so that a misspelt option never does nothing.
+ * that nobody asked for, so that a misspelt option never does nothing. The object itself is read once.
  */
 export class OptionReader {
   private readonly known: string[] = [];
-  private readonly source: Record<string, unknown>;
+  /** The options as they were when the reader was made. */
+  readonly source: Readonly<Record<string, unknown>>;
 
-  /** @throws InvalidOptionError when the source is no plain object */
+  /** @throws InvalidOptionError when the source is no plain object, or cannot be read */
   constructor(
     source: unknown,
     private readonly path: string,
   ) {
-    if (typeof source !== 'object' || source === null || Array.isArray(source)) {
-      throw new InvalidOptionError(path || 'options', source, 'an object');
-    }
-    this.source = source as Record<string, unknown>;
+    const own = snapshot(source);
+    if (!own) throw new InvalidOptionError(path || 'options', source, own === null ? 'an object that can be read' : 'an object');
+    this.source = own;
   }
 
   /** The raw value; undefined means "not set". */
@@ -29,7 +30,7 @@ export class OptionReader {
   value<T>(key: string, fallback: T, expected: string, accept: (value: unknown) => T | undefined): T {
     const value = this.raw(key);
     if (value === undefined) return fallback;
-    const accepted = accept(value);
+    const accepted = attempt(() => accept(value));
     if (accepted === undefined) throw new InvalidOptionError(this.name(key), value, expected);
     return accepted;
   }
@@ -72,5 +73,14 @@ export class OptionReader {
         throw new InvalidOptionError(this.name(key), this.source[key], `one of the keys ${this.known.join(', ')}`);
       }
     }
+  }
+}
+
+/** What cannot be looked at, such as a proxy that throws, is not what was expected. */
+function attempt<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined;
   }
 }

@@ -40,6 +40,19 @@ export interface Requeue {
 
 export type Settlement = Finish | Requeue;
 
+/** Characters that a settlement sends, about. */
+export function sizeOf(settlement: Settlement): number {
+  let size = settlement.action === 'finish' ? lengthOf(settlement.result) + lengthOf(settlement.progress) : 0;
+  for (let failure = settlement.failure; failure; failure = failure.cause ?? null) {
+    size += failure.message.length + lengthOf(failure.stack);
+  }
+  return size;
+}
+
+function lengthOf(text: string | null | undefined): number {
+  return text ? text.length : 0;
+}
+
 /** A job under the reservation that holds it. */
 export interface Held {
   readonly id: string;

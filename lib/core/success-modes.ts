@@ -1,7 +1,7 @@
 import { InvalidOptionError } from '../errors/configuration.errors.js';
 import type { SuccessModeSpec } from '../interfaces/success-mode.interface.js';
-
-const MODES: Array<string | undefined> = ['none', 'log', 'custom'] satisfies Array<SuccessModeSpec['mode']>;
+import { isName } from './names.js';
+import { isFrozen, peek } from './peek.js';
 
 /** Log queue time and run time of each completed job. */
 export function LogSuccess(): SuccessModeSpec {
@@ -15,13 +15,28 @@ export function IgnoreSuccess(): SuccessModeSpec {
 
 /** @throws InvalidOptionError */
 export function toSuccessModeSpec(option: string, value: unknown): SuccessModeSpec {
-  if (typeof value === 'function') {
-    const prototype = value.prototype as { handleSuccess?: unknown } | undefined;
-    if (typeof prototype?.handleSuccess === 'function' && value.name !== '') {
-      return Object.freeze({ mode: 'custom', className: value.name });
-    }
-  } else if (typeof value === 'object' && value !== null && Object.isFrozen(value)) {
-    if (MODES.includes((value as Partial<SuccessModeSpec>).mode)) return value as SuccessModeSpec;
+  const spec = typeof value === 'function' ? toCustomMode(value) : isFrozen(value) && remake(value);
+  if (!spec) throw new InvalidOptionError(option, value, 'LogSuccess(), IgnoreSuccess() or a class with a handleSuccess method');
+  return spec;
+}
+
+/** A class is found again by its name, which is stored with a job. */
+function toCustomMode(value: unknown): SuccessModeSpec | undefined {
+  const isMode = typeof peek(peek(value, 'prototype'), 'handleSuccess') === 'function';
+  return isMode ? customMode(peek(value, 'name')) : undefined;
+}
+
+function remake(value: unknown): SuccessModeSpec | undefined {
+  switch (peek(value, 'mode') as SuccessModeSpec['mode']) {
+    case 'none':
+      return IgnoreSuccess();
+    case 'log':
+      return LogSuccess();
+    case 'custom':
+      return customMode(peek(value, 'className'));
   }
-  throw new InvalidOptionError(option, value, 'LogSuccess(), IgnoreSuccess() or a class with a handleSuccess method');
+}
+
+function customMode(className: unknown): SuccessModeSpec | undefined {
+  return isName(className) ? Object.freeze({ mode: 'custom', className }) : undefined;
 }

@@ -11,7 +11,7 @@ export class InvalidOptionError extends NotifyQueueError {
     /** What would have been accepted. */
     readonly expected: string,
   ) {
-    super(`Option '${option}' is ${describe(value)}; expected ${expected}.`);
+    super(`Option '${shorten(option, MAX_SHOWN_PATH)}' is ${describe(value)}; expected ${expected}.`);
   }
 }
 
@@ -55,17 +55,39 @@ export class DuplicateModuleError extends NotifyQueueError {
   readonly code = 'DUPLICATE_MODULE';
 }
 
+const MAX_SHOWN = 80;
+const MAX_SHOWN_PATH = 400;
+/** Values of an object that are looked at: one object in many places can make a small one endless. */
+const MAX_LOOKED_AT = 1_000;
+
 /** Shows a value in an error text: short, quoted, never throwing. */
 export function describe(value: unknown): string {
-  if (typeof value === 'string') return `'${value.length > 80 ? `${value.slice(0, 77)}...` : value}'`;
-  if (typeof value === 'function') return `the function ${value.name || '(anonymous)'}`;
-  if (typeof value === 'bigint') return `${value}n`;
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : value.toISOString();
-  if (typeof value !== 'object' || value === null) return String(value);
   try {
-    const text = JSON.stringify(value);
-    return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+    if (typeof value === 'string') return `'${shorten(value)}'`;
+    if (typeof value === 'function') return `the function ${shorten(String(value.name || '(anonymous)'))}`;
+    if (typeof value === 'bigint') return `${shorten(String(value))}n`;
+    if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : value.toISOString();
+    if (typeof value !== 'object' || value === null) return shorten(String(value));
+    return describeObject(value);
+  } catch {
+    return 'an unreadable value';
+  }
+}
+
+/** An object as JSON, or what kind of object it is. @throws whatever its proxy throws */
+export function describeObject(value: object, maxChars: number = MAX_SHOWN): string {
+  let left = MAX_LOOKED_AT;
+  try {
+    const text = JSON.stringify(value, (_, inner: unknown) => {
+      if (left-- === 0) throw new RangeError('There is too much of it to show');
+      return typeof inner === 'string' ? inner.slice(0, maxChars) : inner;
+    });
+    return shorten(text, maxChars);
   } catch {
     return Object.prototype.toString.call(value);
   }
+}
+
+function shorten(text: string, maxChars: number = MAX_SHOWN): string {
+  return text.length > maxChars ? `${text.slice(0, maxChars - 3)}...` : text;
 }

@@ -13,12 +13,13 @@ export class UnstorableValueError extends NotifyQueueError {
   }
 }
 
-/** A payload, result or bulk call past its size limit. */
+/** A payload, result, progress value, config value or bulk call past its size limit. */
 export class ValueTooLargeError extends NotifyQueueError {
   readonly code = 'VALUE_TOO_LARGE';
 
   constructor(
     readonly what: string,
+    /** What it has at least: counting ends where the limit is passed for certain. */
     readonly size: number,
     readonly limit: number,
     advice: string,

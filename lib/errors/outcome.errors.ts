@@ -1,4 +1,6 @@
+import { DURATION_EXPECTED, parseDuration } from '../core/duration.js';
 import type { Duration } from '../interfaces/duration.interface.js';
+import { InvalidOptionError } from './configuration.errors.js';
 import { NotifyQueueError } from './notify-queue.error.js';
 
 /**
@@ -16,6 +18,7 @@ export class AbandonJobError extends NotifyQueueError {
  *
  * @example
  * if (response.status === 429) throw new SnoozeJobError('30s');
+ * @throws InvalidOptionError for a delay that is none, so that the run fails with that error
  */
 export class SnoozeJobError extends NotifyQueueError {
   readonly code = 'SNOOZE_JOB';
@@ -23,8 +26,9 @@ export class SnoozeJobError extends NotifyQueueError {
   constructor(
     /** Milliseconds, or a string like `'15s'`. */
     readonly delay: Duration,
-    message = `Snoozed for ${delay}`,
+    message?: string,
   ) {
-    super(message);
+    if (parseDuration(delay) === undefined) throw new InvalidOptionError('SnoozeJobError.delay', delay, DURATION_EXPECTED);
+    super(message ?? `Snoozed for ${delay}`);
   }
 }

@@ -28,7 +28,7 @@ export interface Job<Payload = unknown> {
    * Stores a JSON value that `JobQueue.get` and `JobQueue.watch` show on every instance. Only the
    * latest value counts; writes are batched.
    *
-   * @throws UnstorableValueError
+   * @throws UnstorableValueError, ValueTooLargeError
    */
   progress(value: unknown): void;
 }

@@ -52,7 +52,7 @@ export interface NotifyQueueOptions {
   retention?: RetentionOptions | 'none';
   /** What to do about missing tables at boot: create them, refuse to start, or not look. @default 'check' */
   migrations?: 'run' | 'check' | 'none';
-  /** Largest payload, result and progress value in bytes of JSON. @default 1048576 */
+  /** Largest payload, result and progress value in bytes of JSON, 16777216 at most. @default 1048576 */
   maxPayloadSize?: number;
   /** A job is abandoned when so many of its runs ended with their process dying or losing its lease. @default 3 */
   maxCrashes?: number;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReplaySubject, Subject, type Observable } from 'rxjs';
 import { Backoff } from '../core/backoff.js';
+import { toFailureRecord } from '../core/failure-record.js';
 import type { ConfigChange, JobConfig } from '../interfaces/job-config.interface.js';
 import type { ConfigStore, Log } from '../interfaces/ports/index.js';
 import { GuardedObservable } from './guarded-observable.js';
@@ -29,8 +30,10 @@ export class ConfigFeed {
     private readonly store: ConfigStore,
     private readonly log: Log,
   ) {
-    const report = (error: unknown): void =>
-      this.log.error('A subscriber of the configuration failed', { error: String((error as Error)?.stack ?? error) });
+    const report = (error: unknown): void => {
+      const { message, stack } = toFailureRecord(error);
+      this.log.error('A subscriber of the configuration failed', { error: stack ?? message });
+    };
     this.config$ = new GuardedObservable(this.snapshots, report);
     this.changes$ = new GuardedObservable(this.changes, report);
   }

@@ -1,5 +1,6 @@
 import { encodeJson } from '../core/json.js';
 import { parseDuration } from '../core/duration.js';
+import { peek } from '../core/peek.js';
 import type { Outcome } from '../core/settlement.js';
 import {
   JobCancelledError,
@@ -59,29 +60,16 @@ export class JobExecutor {
   private thrown(job: RunningJob, error: unknown): Outcome {
     if (job.abortReason) return this.aborted(job);
     // By code, so that errors of a second copy of this package count too.
-    const code = read(error, 'code');
+    const code = peek(error, 'code');
     if (code === ('ABANDON_JOB' satisfies AbandonJobError['code'])) return { kind: 'abandoned', error };
     if (code === ('SNOOZE_JOB' satisfies SnoozeJobError['code'])) {
-      const delayMs = parseDuration(read(error, 'delay'));
+      const delayMs = parseDuration(peek(error, 'delay'));
       if (delayMs !== undefined) return { kind: 'snoozed', delayMs };
     }
     return { kind: 'failed', error };
   }
 }
 
-/** Reads from what a handler threw, which may be anything, a proxy that throws included. */
-function read(error: unknown, key: 'code' | 'delay'): unknown {
-  try {
-    return (error as Record<string, unknown> | null | undefined)?.[key];
-  } catch {
-    return undefined;
-  }
-}
-
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  try {
-    return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
-  } catch {
-    return false;
-  }
+  return typeof peek(value, 'then') === 'function';
 }

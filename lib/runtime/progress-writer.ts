@@ -3,6 +3,7 @@ import type { RunningJob } from './running-job.js';
 import type { TroubleLog } from './trouble-log.js';
 
 const INTERVAL_MS = 100;
+const MAX_BATCH_CHARS = 4_000_000;
 
 /** Writes the progress of running jobs, the latest value of each, at most ten times a second. */
 export class ProgressWriter {
@@ -39,10 +40,22 @@ export class ProgressWriter {
     this.timer.unref();
   }
 
+  /** The values that were given first; the others wait for the next write. */
+  private takeBatch(): Array<{ id: string; reservation: number; progress: string }> {
+    const items = [];
+    let chars = 0;
+    for (const [id, item] of this.pending) {
+      chars += item.progress.length;
+      if (items.length > 0 && chars > MAX_BATCH_CHARS) break;
+      items.push({ id, ...item });
+      this.pending.delete(id);
+    }
+    return items;
+  }
+
   private async write(): Promise<void> {
     this.timer = undefined;
-    const items = [...this.pending].map(([id, item]) => ({ id, ...item }));
-    this.pending.clear();
+    const items = this.takeBatch();
     if (items.length === 0) return;
     this.writing = true;
     try {

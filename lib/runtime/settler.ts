@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from '../core/backoff.js';
 import { isDataError } from '../core/data-error.js';
-import { finish, type Finish, type Requeue, type Settlement } from '../core/settlement.js';
+import { finish, sizeOf, type Finish, type Requeue, type Settlement } from '../core/settlement.js';
 import type { Exchange, Exchanged, ReservationStore } from '../interfaces/ports/index.js';
 
 export interface SettlerCallbacks {
@@ -18,7 +18,9 @@ export interface SettlerCallbacks {
   readonly isTrusted: () => boolean;
 }
 
-const MAX_FINISHES = 1_000;
+const MAX_BATCH = 1_000;
+/** A thousand large results in one statement are more than a string, or PostgreSQL's memory, can hold. */
+const MAX_BATCH_CHARS = 4_000_000;
 
 /**
  * Owns what has ended but is not in the database yet. A settlement that cannot be written because
@@ -79,7 +81,7 @@ export class Settler {
    * the database did not answer.
    */
   async exchange(request: Omit<Exchange, 'finishes'>, settle: boolean): Promise<Exchanged> {
-    const finishes = settle ? this.finishes.splice(0, this.batchSize()) : [];
+    const finishes = settle ? this.takeBatch(this.finishes) : [];
     try {
       const exchanged = await this.store.exchange({ ...request, finishes });
       if (finishes.length > 0) this.close(finishes, exchanged.lost);
@@ -91,10 +93,17 @@ export class Settler {
     }
   }
 
-  private batchSize(): number {
-    if (this.alone === 0) return MAX_FINISHES;
-    this.alone--;
-    return 1;
+  private takeBatch<T extends Settlement>(waiting: T[]): T[] {
+    const most = this.alone > 0 ? 1 : MAX_BATCH;
+    if (this.alone > 0) this.alone--;
+    let chars = 0;
+    let taken = 0;
+    for (const settlement of waiting) {
+      chars += sizeOf(settlement);
+      if (taken === most || (taken > 0 && chars > MAX_BATCH_CHARS)) break;
+      taken++;
+    }
+    return waiting.splice(0, taken);
   }
 
   /**
@@ -133,7 +142,7 @@ export class Settler {
     this.flushing = true;
     const backoff = new Backoff();
     while (this.requeues.length > 0) {
-      const batch = this.requeues.splice(0, this.batchSize());
+      const batch = this.takeBatch(this.requeues);
       try {
         const refused = await this.store.requeue(batch);
         const cancelled = new Set(refused.filter((job) => job.cancelled).map((job) => job.id));

@@ -1,5 +1,5 @@
 import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
-import { DEFAULT_SCHEMA } from '../../core/schema-name.js';
+import { assertSchemaName, DEFAULT_SCHEMA } from '../../core/schema-name.js';
 import type { FailureRecord, JobState } from '../../interfaces/job-record.interface.js';
 
 /** A row of `jobs`: a job that waits or runs. For reading; `JobQueue` writes. */
@@ -136,8 +136,13 @@ export type QueueEntities = ReturnType<typeof createEntities>;
 
 const created = new Map<string, QueueEntities>();
 
-/** The entities of a schema; the same objects at each call, since TypeORM and Nest know them by identity. */
+/**
+ * The entities of a schema; the same objects at each call, since TypeORM and Nest know them by identity.
+ *
+ * @throws InvalidOptionError
+ */
 export function queueEntities(schema: string = DEFAULT_SCHEMA): QueueEntities {
+  assertSchemaName(schema);
   let entities = created.get(schema);
   if (!entities) created.set(schema, (entities = createEntities(schema)));
   return entities;
@@ -148,6 +153,7 @@ export function queueEntities(schema: string = DEFAULT_SCHEMA): QueueEntities {
  *
  * @example
  * TypeOrmModule.forRoot({ type: 'postgres', url, entities: [Order, ...notifyQueueEntities()] })
+ * @throws InvalidOptionError
  */
 export function notifyQueueEntities(schema: string = DEFAULT_SCHEMA): EntitySchema[] {
   return Object.values(queueEntities(schema)) as EntitySchema[];

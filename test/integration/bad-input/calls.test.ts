@@ -61,6 +61,11 @@ const QUEUE: Record<string, Case<JobQueue>> = {
   'find: a cursor that is none': option((queue) => queue.find({}, { cursor: 'next' }), /'page\.cursor' is 'next'; expected the nextCursor of a page/),
   'find: a cursor that only looks like one': option((queue) => queue.find({}, { cursor: '-'.repeat(36) }), /'page\.cursor'/),
   'find: an order that is none': option((queue) => queue.find({}, { order: bad('random') }), /'oldest' or 'newest'/),
+  'find: a date before the year 1': option((queue) => queue.find({ enqueuedAfter: new Date(-7e14) }), /'criteria\.enqueuedAfter'.*from the year 1 to 9999/),
+  'iterate: no options': option((queue) => queue.iterate({}, bad(null)).next(), /^Option 'page' is null; expected an object/),
+  'iterate: a predicate that is none': option((queue) => queue.iterate({}, { predicate: bad(5) }).next(), /'page\.predicate' is 5; expected a function/),
+  'iterate: a cursor': option((queue) => queue.iterate({}, bad({ cursor: ID })).next(), /'page\.cursor'.*one of the keys limit, order, predicate/),
+  'suspend: a queue whose name leaves no room': argument((queue) => queue.suspend('q'.repeat(191)), /^'queue' is 'q+\.\.\.'; expected a queue whose name leaves room for '_suspended'/),
   'iterate: an unknown key': option((queue) => queue.iterate({}, bad({ pageSize: 5 })).next(), /'page\.pageSize'/),
 };
 
@@ -83,6 +88,13 @@ const CONFIGS: Record<string, Case<JobConfigs>> = {
   'a watch without a parser': option((configs) => configs.watch('on', bad({ default: 1 })), /^Option 'configs\.watch\.parse' is undefined; expected a function/),
   'a watch with an unknown key': option((configs) => configs.watch('on', bad({ parse: String, defualt: 1 })), /'configs\.watch\.defualt' is 1/),
   'a watch of a blank key': value((configs) => configs.watch('', { parse: String, default: '' }), /Config key ''/),
+  'a text of separators that ICU takes for blanks': value((configs) => configs.set('on', '\u001c\u001f'), /non-blank/),
+  'get of a key with a NUL character': value((configs) => configs.get('a\u0000b'), /^Config key 'a.b' cannot be used/),
+  'get of a key that is a number': value((configs) => configs.get(bad(5)), /^Config key 5 /),
+  'delete of a key with half a surrogate pair': value((configs) => configs.delete('\ud83d'), /cannot be used/),
+  'delete of nothing': value((configs) => configs.delete(bad(null)), /^Config key null /),
+  'update of no row': value((configs) => configs.update(bad(undefined), 'x'), /^Config key undefined /),
+  'update of a row without a key': value((configs) => configs.update(bad({}), 'x'), /^Config key undefined /),
   'update of a key that is not there': [(configs) => configs.update('none', 'x'), ConfigNotFoundError, 'CONFIG_NOT_FOUND', /'none'\. Use create\(\) or set\(\)/],
   'delete of a key that is not there': [(configs) => configs.delete('none'), ConfigNotFoundError, 'CONFIG_NOT_FOUND', /'none'/],
   'get of a key that is not there': [(configs) => configs.get('none'), ConfigNotFoundError, 'CONFIG_NOT_FOUND', /'none'/],
@@ -137,6 +149,10 @@ describe('calls with bad arguments', () => {
     }
     for (const text of ['', ' ', 'five', '1,5', 'NaN', 'Infinity', '1e999', '5 apples']) {
       expect(() => toNumber(text)).toThrow(InvalidConfigValueError);
+    }
+    for (const none of [undefined, null, 5n, Symbol('5'), {}, 5]) {
+      expect(() => toNumber(bad(none))).toThrow(InvalidConfigValueError);
+      expect(() => toBoolean(bad(none))).toThrow(InvalidConfigValueError);
     }
     expect([toBoolean('true'), toBoolean('false'), toNumber('-1.5'), toNumber('1e3')]).toEqual([true, false, -1.5, 1_000]);
   });

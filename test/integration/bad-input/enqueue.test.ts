@@ -47,7 +47,7 @@ const PAYLOADS: Record<string, [payload: unknown, ...Case]> = {
   'a throwing toJSON getter': [toJsonGetterThrows, ...unstorable(/no toJSON/)],
   'a hostile proxy': [trapped, ...unstorable(/trapped/)],
   'a nesting 10,000 levels deep': [deep, ...unstorable(/64 levels/)],
-  'a text past the limit': ['x'.repeat(1_048_577), ...tooLarge(/^payload has 1048579 bytes; the limit is 1048576\. .*maxPayloadSize/)],
+  'a text past the limit': ['x'.repeat(1_048_577), ...tooLarge(/^payload has 1048579 bytes or more; the limit is 1048576\. .*maxPayloadSize/)],
   'umlauts past the limit in bytes': ['ü'.repeat(524_288), ...tooLarge(/1048578 bytes/)],
 };
 
@@ -94,6 +94,15 @@ const OPTIONS: Record<string, [options: object, ...Case]> = {
     { failureMode: Retry({ times: 1, finally: Retry({ times: 1, decide: () => 'halt' }) }) },
     ...badOption(/decide function/),
   ],
+  'a failure mode whose class has a name that no text can have': [
+    { failureMode: Object.defineProperty(class { handleFailure() {} }, 'name', { value: 'a\u0000b' }) },
+    ...badOption(/handleFailure/),
+  ],
+  'a failure mode made by hand that JSON cannot hold': [{ failureMode: Object.freeze({ mode: 'custom', className: 5n }) }, ...badOption(/handleFailure/)],
+  'a failure mode made by hand with bad times': [{ failureMode: Object.freeze({ mode: 'retry', times: Number.NaN }) }, ...badOption(/'Retry\.times' is NaN/)],
+  'a success mode made by hand that JSON cannot hold': [{ successMode: Object.freeze({ mode: 'custom', className: 5n }) }, ...badOption(/LogSuccess/)],
+  'an option that cannot be read': [Object.defineProperty({}, 'delay', { enumerable: true, get: () => { throw new Error('no'); } }), ...badOption(/'enqueue' is .*expected an object that can be read/)],
+  'a date that only looks like one': [{ runAt: Object.create(Date.prototype) }, ...badOption(/'enqueue\.runAt' is .*valid Date/)],
   'a manager that is none': [{ manager: {} }, ...badOption(/'enqueue\.manager' .*EntityManager/)],
 };
 
@@ -105,6 +114,11 @@ const JOBS: Record<string, [job: unknown, ...Case]> = {
   'a name with half a surrogate pair': ['\ud83d', ...badArgument(/job/)],
   'a number': [5, ...badArgument(/'job'/)],
   'an object without a name': [{ options: {} }, ...badArgument(/'job' is undefined/)],
+  'a class': [class Invoice {}, ...badArgument(/'job' is the function Invoice; expected a non-blank string/)],
+  'an object whose name cannot be read': [{ get name() { throw new Error('no'); } }, ...badArgument(/'job' is undefined/)],
+  'a definition made by hand with a bad queue': [{ name: 'x', options: { queue: 'a\u0000' } }, ...badOption(/^Option 'defineJob\('x'\)\.queue' is 'a.'; expected a non-blank/)],
+  'a definition made by hand with a bad priority': [{ name: 'x', options: { priority: 1e9 } }, ...badOption(/defineJob\('x'\)\.priority/)],
+  'a definition made by hand with an unknown option': [{ name: 'x', options: { retries: 5 } }, ...badOption(/one of the keys queue/)],
 };
 
 describe('an enqueue that cannot be', () => {
@@ -159,7 +173,17 @@ describe('an enqueue that cannot be', () => {
     await expectRefused(() => app.queue.enqueueMany('known', [1], one), badOption(/^Option 'enqueueMany\.id' .*an id of its own/));
     const dataSource = { manager: app.dataSource as never };
     await expectRefused(() => app.queue.enqueueMany('known', [1], dataSource), badOption(/'enqueue\.manager' .*EntityManager of a transaction/));
+    await expectRefused(() => app.queue.enqueueMany('known', [1], null as never), badOption(/^Option 'enqueue' is null; expected an object/));
+    const unreadable = Object.defineProperty([1], 0, { get: () => { throw new Error('not loaded'); } });
+    await expectRefused(() => app.queue.enqueueMany('known', unreadable), unstorable(/^payloads\[0\] .*not loaded/));
     expect(await app.queue.enqueueMany('known', [])).toEqual([]);
+  });
+
+  it('an array with holes: each is a job without a payload', async () => {
+    const jobs = await app.queue.enqueueMany('nobody', Object.assign(Array(3), { 0: 1, 2: null }), { delay: '1h' });
+    expect((await app.queue.find({ name: 'nobody' })).jobs.map((job) => job.payload)).toEqual([1, null, null]);
+    for (const { id } of jobs) await app.queue.cancel(id);
+    await database.query('DELETE FROM notify_queue.job_history');
   });
 
   it('a refused job leaves its transaction as it was', async () => {

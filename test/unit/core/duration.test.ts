@@ -5,6 +5,8 @@ import { MAX_DURATION_MS, parseDuration } from '../../../lib/core/duration.js';
 describe('parseDuration', () => {
   it.each([
     [0, 0], [250, 250], [1.5, 1.5], ['15s', 15_000], ['5m', 300_000], ['1.5h', 5_400_000], ['7 days', 604_800_000], ['10', 10],
+    // Of less than a microsecond PostgreSQL says that it is out of range.
+    [5e-324, 0], [0.0004, 0], [0.0015, 0.002], ['0.0000001ms', 0],
   ])('reads %j as %d ms', (value, expected) => expect(parseDuration(value)).toBe(expected));
 
   it.each([

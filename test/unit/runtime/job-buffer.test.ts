@@ -131,6 +131,15 @@ describe('ProgressWriter', () => {
     writer.stop();
   });
 
+  it('writes large values a few at a time', async () => {
+    const { writer, writes } = writerOf(async () => undefined);
+    const large = JSON.stringify('x'.repeat(3_000_000));
+    for (const id of ['a', 'b', 'c']) writer.save(running(id), large);
+    await until(() => writes.length === 3);
+    expect(writes.map((write) => write[0])).toEqual(['a', 'b', 'c']);
+    writer.stop();
+  });
+
   it('hands over what was not written, for a job that is being settled', async () => {
     const { writer, writes } = writerOf(async () => undefined);
     writer.save(running('a'), '1');

@@ -78,7 +78,7 @@ describe('JobRuns', () => {
     ['gives up by code', throwing({ code: 'ABANDON_JOB' }), { action: 'finish', state: 'abandoned' }],
     ['snoozes', throwing(new SnoozeJobError('2s')), { action: 'requeue', countAttempt: false, delayMs: 2_000, failureState: null }],
     ['snoozes for no time', throwing(new SnoozeJobError(0)), { action: 'requeue', countAttempt: false, delayMs: 1 }],
-    ['snoozes for nonsense', throwing(new SnoozeJobError('x' as '1s')), { action: 'requeue', countAttempt: true, delayMs: 70 }],
+    ['snoozes for nonsense', throwing(Object.assign(new SnoozeJobError(0), { delay: 'x' })), { action: 'requeue', countAttempt: true, delayMs: 70 }],
     ['returns what cannot be stored', () => 1n, { action: 'finish', state: 'abandoned', failure: { code: 'UNSTORABLE_VALUE' } }],
     ['returns too much', () => 'x'.repeat(200), { action: 'finish', state: 'abandoned', failure: { code: 'VALUE_TOO_LARGE' } }],
   ])('settles a handler that %s', async (_what, work, expected) => {

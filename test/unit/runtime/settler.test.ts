@@ -59,6 +59,15 @@ describe('Settler', () => {
     expect([settler.pending, settler.empty, told]).toEqual([0, true, ['finish', 'finish', 'settled a', 'settled b']]);
   });
 
+  it('settles large results a few at a time, and one that is larger than that alone', async () => {
+    const large = 'x'.repeat(1_500_000);
+    settler.add(finish(job('a'), 'completed', 'x'.repeat(9_000_000)));
+    for (const id of ['b', 'c', 'd']) settler.add(finish(job(id), 'completed', large));
+    settler.add(finish(job('e'), 'abandoned', null, { ...failure, stack: large, cause: { ...failure, stack: large } }));
+    while (!settler.empty) await settler.exchange(request, true);
+    expect(sent).toEqual(['a completed', 'b completed, c completed', 'd completed', 'e abandoned']);
+  });
+
   it('settles nothing in an exchange that only reserves', async () => {
     settler.add(finish(job('a'), 'completed'));
     await settler.exchange(request, false);
