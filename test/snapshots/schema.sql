@@ -169,6 +169,7 @@ CREATE UNIQUE INDEX jobs_pkey ON SCHEMA.jobs USING btree (id)
 CREATE CONSTRAINT TRIGGER jobs_inserted AFTER INSERT ON SCHEMA.jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.notify) EXECUTE FUNCTION SCHEMA.jobs_inserted() O
 CREATE TRIGGER job_configs_changed AFTER INSERT OR DELETE OR UPDATE ON SCHEMA.job_configs FOR EACH ROW EXECUTE FUNCTION SCHEMA.job_configs_changed() O
 CREATE TRIGGER job_configs_revise BEFORE INSERT OR UPDATE ON SCHEMA.job_configs FOR EACH ROW EXECUTE FUNCTION SCHEMA.job_configs_revise() O
+CREATE TRIGGER job_configs_revise_again AFTER INSERT OR UPDATE OF key ON SCHEMA.job_configs FOR EACH ROW EXECUTE FUNCTION SCHEMA.job_configs_revise() O
 CREATE TRIGGER job_configs_truncated AFTER TRUNCATE ON SCHEMA.job_configs FOR EACH STATEMENT EXECUTE FUNCTION SCHEMA.job_configs_changed() O
 
 -- views
@@ -310,6 +311,11 @@ CREATE OR REPLACE FUNCTION SCHEMA.job_configs_revise()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
+  IF TG_WHEN = 'AFTER' THEN
+    UPDATE SCHEMA.job_configs SET value = value
+    WHERE key = NEW.key AND revision < (SELECT last_value FROM SCHEMA.job_configs_revision);
+    RETURN NULL;
+  END IF;
   NEW.revision := nextval(format('%I.job_configs_revision', E'SCHEMA')::regclass);
   NEW.updated_at := statement_timestamp();
   RETURN NEW;

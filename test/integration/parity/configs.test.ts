@@ -3,6 +3,7 @@ import { firstValueFrom } from 'rxjs';
 import { ConfigExistsError, ConfigNotFoundError, InvalidConfigValueError, toBoolean, toNumber } from '../../../lib/index.js';
 import { startApp, type TestApp } from '../../support/app.js';
 import { useTestDatabase } from '../../support/database.js';
+import { until } from '../../support/wait.js';
 
 describe('the configuration', () => {
   const database = useTestDatabase();
@@ -63,6 +64,24 @@ describe('the configuration', () => {
     expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     const refused = answers.filter((answer) => answer.status === 'rejected').map(({ reason }) => reason as unknown);
     expect(refused.every((reason) => reason instanceof ConfigExistsError)).toBe(true);
+  });
+
+  it('a row that is made anew has a higher revision than the one before, however long it waits for its key', async () => {
+    // Fires after the revision was drawn.
+    await database.query(`
+      CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(14); RETURN NEW; END';
+      CREATE TRIGGER wait BEFORE INSERT ON notify_queue.job_configs FOR EACH ROW WHEN (NEW.value = 'late') EXECUTE FUNCTION wait()`);
+    const holder = await database.client();
+    await holder.query('SELECT pg_advisory_lock(14)');
+    const late = app.configs.set('raced', 'late');
+    await until(async () => (await database.query(`SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`)).length > 0);
+    const early = await app.configs.set('raced', 'early');
+    await app.configs.delete('raced');
+    await holder.end();
+    await late;
+    await database.query('DROP FUNCTION wait CASCADE');
+    expect((await app.configs.get('raced')).revision).toBeGreaterThan(early.revision);
+    expect((await firstValueFrom(app.configs.config$)).get('raced')).toBe('late');
   });
 
   it('takes part in a transaction, and leaves nothing after a rollback', async () => {
