@@ -9,10 +9,12 @@ import { until } from '../support/wait.js';
 import { happened, spawnWorker, startWorker, type Worker, type WorkerOptions } from '../support/worker.js';
 import type { FaultServer } from './fault-server.js';
 import { check } from './history/check.js';
-import type { Call, History, Run, Violation } from './history/history.js';
+import { lastShown } from './history/check-configs.js';
+import type { Call, History, Violation } from './history/history.js';
 import { recordTime } from './recovery-times.js';
 import { readRecording, startRecording } from './history/recorder.js';
 import { Random, SEED } from './random.js';
+import { followersOf, runsOf } from './told.js';
 
 export const LEASE_MS = 1_500;
 export const LONG_LEASE_MS = 60_000;
@@ -43,6 +45,8 @@ export class World {
   readonly workers: Worker[] = [];
   /** Those that did not come up; they may have run jobs all the same. */
   private readonly unborn: Worker[] = [];
+  /** Those that were there when the configuration was last compared. */
+  private present: readonly Worker[] = [];
   private readonly calls: Call[] = [];
   private readonly pool: pg.Pool;
 
@@ -163,11 +167,21 @@ export class World {
     }
   }
 
+  /** Waits until every worker has been shown the configuration as the table has it, or for too long. */
+  async configsShown(timeout = SPARE_MS): Promise<void> {
+    this.present = this.workers.filter((worker) => !worker.hasExited);
+    const rows = await this.query('SELECT key, value FROM notify_queue.job_configs');
+    const isEqual = (shown: Map<string, string>) => shown.size === rows.length && rows.every(({ key, value }) => shown.get(key) === value);
+    // The checker says what is wrong if it does not come true.
+    await until(() => this.present.every((worker) => followersOf(worker, true).every((it) => isEqual(lastShown(it)))), { timeout }).catch(() => undefined);
+  }
+
   async history(): Promise<History> {
     return {
       ...(await readRecording(this)),
       calls: this.calls,
       runs: [...this.workers, ...this.unborn].flatMap(runsOf),
+      followers: this.workers.flatMap((worker) => followersOf(worker, this.present.includes(worker))),
       leasesMs: [LEASE_MS, LONG_LEASE_MS],
       rescueMs: SWEEP_MS + 500 + SPARE_MS,
       allowedAttempts: (name) => ALLOWED[name] ?? 2 ** 31,
@@ -175,12 +189,13 @@ export class World {
   }
 
   async violations(): Promise<Violation[]> {
+    if (this.workers.some((worker) => !worker.hasExited)) await this.configsShown();
     return check(await this.history());
   }
 
   /** What is over and checked need not be checked again. */
   async forget(): Promise<void> {
-    await this.query(`DELETE FROM fault.log WHERE kind <> 'instances' OR seq NOT IN (
+    await this.query(`DELETE FROM fault.log WHERE kind IN ('live', 'finished') OR kind = 'instances' AND seq NOT IN (
       SELECT max(seq) FROM fault.log WHERE kind = 'instances' GROUP BY coalesce(after, before) ->> 'id')`);
     this.calls.length = 0;
     this.unborn.length = 0;
@@ -195,6 +210,7 @@ export class World {
 
   /** I11: who is asked to go goes in time, with code 0, has left nothing open and written nothing to stderr. */
   async stopAll(): Promise<Violation[]> {
+    await this.configsShown();
     const exits = await Promise.all(this.workers.map((worker) => stop(worker)));
     await this.producer.close();
     const found = [...exits.flat(), ...this.workers.flatMap(({ stderr }) => stderr || [])];
@@ -226,12 +242,4 @@ async function stop(worker: Worker): Promise<string[]> {
   const exit = await Promise.race([worker.exited, sleep(GRACE_MS + 1_000 + SPARE_MS, undefined, { ref: false })]);
   if (!exit) return [`process ${worker.pid} is still there`];
   return exit.code === 0 ? [] : [`process ${worker.pid} exited with ${exit.signal ?? exit.code}`];
-}
-
-function runsOf(worker: Worker): Run[] {
-  return worker.events.flatMap((event) =>
-    event.type === 'job:started' && event.run
-      ? [{ jobId: event.jobId, run: event.run, pid: event.pid, startedAt: event.at }]
-      : [],
-  );
 }

@@ -1,4 +1,5 @@
 import { FINAL_STATES, TRANSITIONS } from '../../../lib/core/states.js';
+import { configsFollowed } from './check-configs.js';
 import type { Change, History, InstanceRow, JobRow, Violation } from './history.js';
 
 /** Clocks of one machine are read at different moments: differences below this mean nothing. */
@@ -19,6 +20,7 @@ export function check(history: History): Violation[] {
     ...noLeaseBroken(history),
     ...leasesByTheDatabasesClock(history),
     ...rescuedInTime(history),
+    ...configsFollowed(history),
   ];
 }
 

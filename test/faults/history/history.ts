@@ -30,6 +30,23 @@ export interface Change<Row = JobRow> {
   readonly after: Row | null;
 }
 
+/** A row of `job_configs`. */
+export interface ConfigRow {
+  readonly key: string;
+  readonly value: string;
+  readonly revision: number;
+}
+
+/** What one process was shown of the configuration, in order. */
+export interface Follower {
+  readonly pid: number;
+  /** The values when it began to follow. */
+  readonly first: Readonly<Record<string, string>>;
+  readonly changes: ReadonlyArray<{ readonly key: string; readonly value?: string | undefined; readonly revision?: number | undefined }>;
+  /** It was there when all was over, and had time to hear of it. */
+  readonly toTheEnd: boolean;
+}
+
 /** What a client was told of an enqueue. */
 export interface Call {
   readonly id: string;
@@ -50,6 +67,8 @@ export interface History {
   readonly live: ReadonlyArray<Change>;
   readonly finished: ReadonlyArray<Change>;
   readonly instances: ReadonlyArray<Change<InstanceRow>>;
+  readonly configs: ReadonlyArray<Change<ConfigRow>>;
+  readonly followers: readonly Follower[];
   readonly calls: readonly Call[];
   readonly runs: readonly Run[];
   /** The leases that workers ask for. */

@@ -1,5 +1,5 @@
 import type { TestDatabase } from '../../support/database.js';
-import type { Change, InstanceRow, JobRow } from './history.js';
+import type { Change, ConfigRow, InstanceRow, JobRow } from './history.js';
 
 /** Copies every committed change of the queue's rows into a log. */
 const LOG = `
@@ -23,6 +23,8 @@ CREATE TRIGGER record AFTER INSERT OR UPDATE OR DELETE ON notify_queue.job_histo
   FOR EACH ROW EXECUTE FUNCTION fault.record('finished');
 CREATE TRIGGER record AFTER INSERT OR UPDATE OR DELETE ON notify_queue.job_instances
   FOR EACH ROW EXECUTE FUNCTION fault.record('instances');
+CREATE TRIGGER record AFTER INSERT OR UPDATE OR DELETE ON notify_queue.job_configs
+  FOR EACH ROW EXECUTE FUNCTION fault.record('configs');
 `;
 
 const epochMs = (of: string): string => `(extract(epoch FROM ${of}) * 1000)::float8`;
@@ -33,6 +35,7 @@ export interface Recorded {
   readonly live: Change[];
   readonly finished: Change[];
   readonly instances: Array<Change<InstanceRow>>;
+  readonly configs: Array<Change<ConfigRow>>;
 }
 
 export async function startRecording(database: Pick<TestDatabase, 'query'>): Promise<void> {
@@ -46,6 +49,6 @@ export async function readRecording(database: Pick<TestDatabase, 'query'>): Prom
        CASE kind WHEN 'instances' THEN ${withExpiry('after')} ELSE after END AS after
      FROM fault.log ORDER BY seq`,
   );
-  const of = (kind: keyof Recorded) => rows.filter((row) => row.kind === kind);
-  return { live: of('live'), finished: of('finished'), instances: of('instances') as unknown as Array<Change<InstanceRow>> };
+  const of = <Row = JobRow>(kind: keyof Recorded) => rows.filter((row) => row.kind === kind) as unknown as Array<Change<Row>>;
+  return { live: of('live'), finished: of('finished'), instances: of<InstanceRow>('instances'), configs: of<ConfigRow>('configs') };
 }
