@@ -19,12 +19,12 @@ import { followersOf, runsOf } from './told.js';
 export const LEASE_MS = 1_500;
 export const LONG_LEASE_MS = 60_000;
 export const SWEEP_MS = 500;
+export const GRACE_MS = 1_000;
 /** How soon a job of a dead process must run again. */
 export const RESCUE_MS = LEASE_MS + SWEEP_MS + 500;
 /** Times are asserted with this much to spare: the machine may be busy. */
 export const SPARE_MS = 3_000;
 
-const GRACE_MS = 1_000;
 const OPTIONS = { lease: LEASE_MS, sweepInterval: SWEEP_MS, shutdownGrace: GRACE_MS };
 /** `work` may be retried three times. */
 const ALLOWED: Record<string, number> = { work: 4 };
@@ -47,7 +47,8 @@ export class World {
   private readonly unborn: Worker[] = [];
   /** Those that were there when the configuration was last compared. */
   private present: readonly Worker[] = [];
-  private readonly calls: Call[] = [];
+  /** What callers were told, for the checker. */
+  readonly calls: Call[] = [];
   private readonly pool: pg.Pool;
 
   private constructor(

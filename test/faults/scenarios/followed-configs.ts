@@ -6,8 +6,8 @@ import { LEASE_MS, type World } from '../world.js';
 
 /** Notifications alone must do: rows are read anew once a minute. */
 const OPTIONS = { lease: LEASE_MS, sweepInterval: '1m', shutdownGrace: 1_000 } as const;
-/** What a write may answer when others write the same row. */
-const TRUTHS = ['CONFIG_EXISTS', 'CONFIG_NOT_FOUND'];
+/** What a write may answer when others write the same row, or keep the few connections for long. */
+const TRUTHS = ['CONFIG_EXISTS', 'CONFIG_NOT_FOUND', 'DATABASE_UNAVAILABLE'];
 const KEYS = ['vat', 'rate', 'limit'];
 
 /**
