@@ -20,6 +20,7 @@ export function check(history: History): Violation[] {
     ...noLeaseBroken(history),
     ...leasesByTheDatabasesClock(history),
     ...rescuedInTime(history),
+    ...oneRowAJob(history),
     ...configsFollowed(history),
   ];
 }
@@ -58,6 +59,8 @@ function* oneCompletion({ finished, live, instances, runs }: History): Generator
       if (!after) holder.set(row.id, before!.reserved_by);
       continue;
     }
+    // Somebody runs it again.
+    if (!after) completions.delete(row.id);
     if (after?.state !== 'completed') continue;
     const times = (completions.get(row.id) ?? 0) + 1;
     completions.set(row.id, times);
@@ -170,6 +173,19 @@ function* rescuedInTime({ live, instances, rescueMs }: History): Generator<Viola
       yield { invariant: 'I7', jobId: after.id, text: `rescued ${Math.round(at - endedAt)} ms after the lease of its process had ended` };
     }
   }
+}
+
+/** I8: at every commit a job is one row at most, live or in the history. */
+function* oneRowAJob({ live, finished }: History): Generator<Violation> {
+  const rows = new Map<string, { count: number; transaction: string }>();
+  const violated = (jobId: string, count: number): Violation => ({ invariant: 'I8', jobId, text: `there were ${count} rows of it` });
+  for (const { transaction, before, after } of merged(live, finished)) {
+    const { id } = (after ?? before)!;
+    const row = rows.get(id) ?? { count: 0, transaction };
+    if (row.transaction !== transaction && row.count > 1) yield violated(id, row.count);
+    rows.set(id, { transaction, count: row.count + (after ? 1 : 0) - (before ? 1 : 0) });
+  }
+  for (const [id, { count }] of rows) if (count > 1) yield violated(id, count);
 }
 
 /** A process renews its lease every third of it; who does not is stopped or cut off. */

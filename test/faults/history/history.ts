@@ -26,6 +26,7 @@ export interface Change<Row = JobRow> {
   readonly seq: number;
   /** Milliseconds since 1970, by the database's clock. */
   readonly at: number;
+  readonly transaction: string;
   readonly before: Row | null;
   readonly after: Row | null;
 }

@@ -7,6 +7,7 @@ CREATE SCHEMA fault;
 CREATE TABLE fault.log (
   seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
   kind text NOT NULL,
   before jsonb,
   after jsonb
@@ -44,7 +45,7 @@ export async function startRecording(database: Pick<TestDatabase, 'query'>): Pro
 
 export async function readRecording(database: Pick<TestDatabase, 'query'>): Promise<Recorded> {
   const rows = await database.query<Change<JobRow> & { kind: keyof Recorded }>(
-    `SELECT seq::int, ${epochMs('at')} AS at, kind,
+    `SELECT seq::int, ${epochMs('at')} AS at, transaction::text, kind,
        CASE kind WHEN 'instances' THEN ${withExpiry('before')} ELSE before END AS before,
        CASE kind WHEN 'instances' THEN ${withExpiry('after')} ELSE after END AS after
      FROM fault.log ORDER BY seq`,
