@@ -11,7 +11,7 @@ DROP VIEW ${schema}.all_jobs;
 DROP TABLE ${schema}.jobs, ${schema}.job_history, ${schema}.job_configs, ${schema}.job_instances;
 DROP FUNCTION ${schema}.enqueue(text, jsonb, text, timestamptz, integer), ${schema}.wake_queue(text),
   ${schema}.jobs_inserted(), ${schema}.job_configs_revise(), ${schema}.job_configs_changed(),
-  ${schema}.history_prepare(interval[]), ${schema}.history_expire();
+  ${schema}.history_prepare(interval[]), ${schema}.history_expire(), ${schema}.take_back_repeated(uuid[]);
 `,
 };
 
@@ -95,6 +95,15 @@ CREATE VIEW ${schema}.all_jobs AS
   SELECT id, queue, name, payload, state, priority, run_at, attempt, crashes,
     reserved_by, reserved_at, enqueued_at, finished_at, progress, result, failure
   FROM ${schema}.job_history;
+
+-- Called by whoever has just stored jobs under ids that may have been there before: takes back those that finished
+-- meanwhile. Its snapshot is newer than that of the insert, which waited for the end of the earlier row.
+CREATE OR REPLACE FUNCTION ${schema}.take_back_repeated(ids uuid[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  DELETE FROM ${schema}.jobs j
+  WHERE j.id = ANY (ids) AND EXISTS (SELECT FROM ${schema}.job_history h WHERE h.id = j.id OFFSET 0);
+END $$;
 
 CREATE OR REPLACE FUNCTION ${schema}.history_prepare(retentions interval[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$

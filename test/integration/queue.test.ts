@@ -50,6 +50,24 @@ describe('a job', () => {
     expect(greeter.seen).not.toContain('nobody');
   });
 
+  it('is stored once under an id of the caller\'s, also where it has come and gone while an insert waited for another id', async () => {
+    const [awaited, id] = [crypto.randomUUID(), crypto.randomUUID()];
+    const holder = await database.client();
+    await holder.query('BEGIN');
+    await holder.query(`INSERT INTO notify_queue.jobs (id, name, queue) VALUES ($1, 'none', 'none')`, [awaited]);
+    // Two calls at a time share an insert, in this order.
+    const late = Promise.all([awaited, id].map((one) => app.queue.enqueue('none', {}, { id: one, queue: 'none' })));
+    await until(async () => (await database.query(`SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted`)).length > 0);
+    await database.query(`INSERT INTO notify_queue.jobs (id, name, queue) VALUES ($1, 'none', 'none')`, [id]);
+    expect(await app.queue.cancel(id)).toBe('ok');
+    await holder.query('COMMIT');
+    await late;
+    expect(await database.query('SELECT id, state FROM notify_queue.all_jobs WHERE id = ANY ($1) ORDER BY state', [[awaited, id]])).toEqual([
+      { id: awaited, state: 'available' },
+      { id, state: 'cancelled' },
+    ]);
+  });
+
   it('waits for its delay, without polling', async () => {
     const started = performance.now();
     const { id } = await app.queue.enqueue(Greet, { who: 'later' }, { delay: 300 });

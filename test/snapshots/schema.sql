@@ -336,6 +336,17 @@ BEGIN
   RETURN NULL;
 END $function$
 
+CREATE OR REPLACE FUNCTION SCHEMA.take_back_repeated(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  DELETE FROM SCHEMA.jobs j
+  WHERE j.id = ANY (ids) AND EXISTS (SELECT FROM SCHEMA.job_history h WHERE h.id = j.id OFFSET 0);
+END $function$
+
 CREATE OR REPLACE FUNCTION SCHEMA.wake_queue(queue text)
  RETURNS void
  LANGUAGE plpgsql

@@ -30,13 +30,18 @@ FROM ${NEW_JOBS}`,
 /**
  * The same for ids that callers chose themselves: one that exists, live or in the history, is passed over, so a
  * repeated call stores nothing. Costs half as much again. Indexes: jobs_pkey, job_history_pkey.
+ * Concurrency: a job of that id may finish between this statement's snapshot and the moment when the key is free.
+ * So what was stored is looked for in the history again, by a function, whose snapshot is newer. At repeatable read
+ * it is not, and what has finished since that transaction began is not seen.
  */
 export const insertJobsOnce = (names: StatementNames): Statement => ({
   name: 'nq_insert_jobs_once',
-  text: `${insertJobs(names).text}
+  text: `
+WITH stored AS (${insertJobs(names).text}
 -- OFFSET keeps the probe from becoming a join that reads the whole history.
 WHERE NOT EXISTS (SELECT FROM ${names.schema}.job_history h WHERE h.id = r.id OFFSET 0)
-ON CONFLICT (id) DO NOTHING`,
+ON CONFLICT (id) DO NOTHING RETURNING id)
+SELECT ${names.schema}.take_back_repeated(array_agg(id)) FROM stored HAVING count(*) > 0`,
 });
 
 /**
