@@ -45,9 +45,9 @@ export function createEngine(recipe: EngineRecipe): Engine {
   const { reservations, instances, handlers, log } = recipe;
   const deadlines = new Deadlines();
   const trouble = new TroubleLog(log);
-  const progress = new ProgressWriter(reservations, trouble);
+  const progress = new ProgressWriter(reservations, () => lease.instanceId, trouble);
   const callbacks = { onLost: () => engine.loseAll(), onRegained: () => void sweeper.sweep() };
-  const lease = new LeaseKeeper(instances, recipe.instance, recipe.newId, recipe.leaseMs, callbacks, log);
+  const lease: LeaseKeeper = new LeaseKeeper(instances, recipe.instance, recipe.newId, recipe.leaseMs, callbacks, log);
   const tools = {
     store: reservations,
     lease,

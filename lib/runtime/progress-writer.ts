@@ -13,6 +13,7 @@ export class ProgressWriter {
 
   constructor(
     private readonly store: ReservationStore,
+    private readonly instanceId: () => string,
     private readonly trouble: TroubleLog,
   ) {}
 
@@ -59,7 +60,7 @@ export class ProgressWriter {
     if (items.length === 0) return;
     this.writing = true;
     try {
-      await this.store.progress(items);
+      await this.store.progress(items, this.instanceId());
     } catch (error) {
       this.trouble.report('Progress could not be stored', error);
     }

@@ -68,6 +68,7 @@ export class QueueRunner {
       onRequeued: (delayMs) => (delayMs > 0 ? tools.onDueIn(delayMs) : this.wake()),
       onFinish: () => this.planTurn(),
       lastProgress: (id) => tools.progress.take(id),
+      instanceId: () => tools.lease.instanceId,
       isTrusted: () => tools.lease.trusted,
     });
   }

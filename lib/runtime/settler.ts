@@ -14,6 +14,8 @@ export interface SettlerCallbacks {
   readonly onFinish: () => void;
   /** Progress of this job that was not stored yet, as JSON text. */
   readonly lastProgress: (id: string) => string | null;
+  /** This process, as the database knows it. */
+  readonly instanceId: () => string;
   /** Whether the lease still allows to settle. */
   readonly isTrusted: () => boolean;
 }
@@ -144,7 +146,7 @@ export class Settler {
     while (this.requeues.length > 0) {
       const batch = this.takeBatch(this.requeues);
       try {
-        const refused = await this.store.requeue(batch);
+        const refused = await this.store.requeue(batch, this.callbacks.instanceId());
         const cancelled = new Set(refused.filter((job) => job.cancelled).map((job) => job.id));
         const lost = refused.filter((job) => !job.cancelled).map((job) => job.id);
         this.close(batch.filter(({ id }) => !cancelled.has(id)), lost);

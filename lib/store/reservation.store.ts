@@ -74,7 +74,7 @@ export class PgReservationStore implements EnqueueStore, ReservationStore {
     };
   }
 
-  async requeue(requeues: readonly Requeue[]): Promise<Refused[]> {
+  async requeue(requeues: readonly Requeue[], instanceId: string): Promise<Refused[]> {
     const rows = await this.database.run(
       this.statements.requeue,
       [
@@ -85,14 +85,15 @@ export class PgReservationStore implements EnqueueStore, ReservationStore {
         requeues.map((requeue) => requeue.queue),
         requeues.map((requeue) => requeue.failureState && JSON.stringify(requeue.failureState)),
         requeues.map((requeue) => requeue.failure && JSON.stringify(requeue.failure)),
+        instanceId,
       ],
       'putting jobs back',
     );
     return rows.map((row) => ({ id: text(row['id']), cancelled: Number(row['cancelled']) === 1 }));
   }
 
-  async progress(items: ReadonlyArray<{ id: string; reservation: number; progress: string }>): Promise<void> {
-    const params = [items.map((i) => i.id), items.map((i) => i.reservation), items.map((i) => i.progress)];
+  async progress(items: ReadonlyArray<{ id: string; reservation: number; progress: string }>, instanceId: string): Promise<void> {
+    const params = [items.map((i) => i.id), items.map((i) => i.reservation), items.map((i) => i.progress), instanceId];
     await this.database.run(this.statements.progress, params, 'storing progress');
   }
 }

@@ -22,7 +22,7 @@ const BY_THE_APPLICATION = (ms: string): string => `to_timestamp(${ms}::float8 /
 /** Builds with a mistake that the faults must bring to light: without this, a checker that finds nothing proves nothing. */
 const MUTANTS: Record<string, Mutant> = {
   'settles whoever holds the job': {
-    mutations: [[EXCHANGE, 'AND j.reservation = f.reservation ', '']],
+    mutations: [[EXCHANGE, 'AND j.reservation = f.reservation AND j.reserved_by = $3::uuid', '']],
     scenario: lateSettlement,
     caughtBy: 'I2',
   },

@@ -5,24 +5,29 @@ import { useTestDatabase } from '../support/database.js';
 
 const { exchange, requeue, progress } = createStatements('notify_queue');
 
+/** The worker. */
+const ME = randomUUID();
+
 /** How a worker's writes look in the database when it names this reservation. */
 const WRITES: Record<string, (id: string, reservation: number) => { text: string; params: unknown[] }> = {
   'a completion': (id, reservation) => ({
     text: exchange.text,
-    params: ['default', 0, randomUUID(), [], [], [id], [reservation], ['completed'], ['"mine"'], [null], [60_000], [null], null, null, null],
+    params: ['default', 0, ME, [], [], [id], [reservation], ['completed'], ['"mine"'], [null], [60_000], [null], null, null, null],
   }),
   'an abandonment': (id, reservation) => ({
     text: exchange.text,
-    params: ['default', 0, randomUUID(), [], [], [id], [reservation], ['abandoned'], [null], ['{}'], ['1'], [60_000, 60_000, 60_000], null, null, null],
+    params: ['default', 0, ME, [], [], [id], [reservation], ['abandoned'], [null], ['{}'], ['1'], [60_000, 60_000, 60_000], null, null, null],
   }),
-  'a retry': (id, reservation) => ({ text: requeue.text, params: [[id], [reservation], [5], [1], [null], ['{}'], ['{}']] }),
-  'a move': (id, reservation) => ({ text: requeue.text, params: [[id], [reservation], [0], [1], ['elsewhere'], [null], ['{}']] }),
-  'progress': (id, reservation) => ({ text: progress.text, params: [[id], [reservation], ['"mine"']] }),
+  'a retry': (id, reservation) => ({ text: requeue.text, params: [[id], [reservation], [5], [1], [null], ['{}'], ['{}'], ME] }),
+  'a move': (id, reservation) => ({ text: requeue.text, params: [[id], [reservation], [0], [1], ['elsewhere'], [null], ['{}'], ME] }),
+  'progress': (id, reservation) => ({ text: progress.text, params: [[id], [reservation], ['"mine"'], ME] }),
 };
 
 /** What may have become of the job meanwhile. */
 const MEANWHILE: Record<string, string> = {
   'is held by another process': `UPDATE notify_queue.jobs SET reservation = 6, reserved_by = gen_random_uuid() WHERE id = $1`,
+  // As after a failover that lost the reservation.
+  'is held by another process under the same number': `UPDATE notify_queue.jobs SET reserved_by = gen_random_uuid() WHERE id = $1`,
   'waits again': `UPDATE notify_queue.jobs SET reserved_by = NULL, reserved_at = NULL WHERE id = $1`,
   'waits for its retry': `UPDATE notify_queue.jobs SET due_at = now() + '1 h', reserved_by = NULL, reserved_at = NULL WHERE id = $1`,
   'is gone': `DELETE FROM notify_queue.jobs WHERE id = $1`,
@@ -35,7 +40,8 @@ describe('a write with a reservation that is over', () => {
   async function held(): Promise<string> {
     const [{ id }] = await database.query(
       `INSERT INTO notify_queue.jobs (name, reserved_by, reserved_at, reservation, attempt)
-       VALUES ('held', gen_random_uuid(), now(), 5, 1) RETURNING id`,
+       VALUES ('held', $1, now(), 5, 1) RETURNING id`,
+      [ME],
     );
     return id as string;
   }

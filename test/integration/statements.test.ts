@@ -35,8 +35,8 @@ const ANY_JOB = [null, null, null, null, null, null];
 const EXPECTATIONS: Record<keyof Statements, Expectation> & Record<string, Expectation> = {
   exchange: { params: ['mail', 100, ID, ['greet'], ['suspended'], ...FINISHES, ...START], indexes: ['jobs_available_idx', ...JOB] },
   'exchange of nothing': { params: ['mail', 1, ID, ['greet'], [], ...NO_FINISHES, ...START], indexes: ['jobs_available_idx', ...JOB] },
-  requeue: { params: [IDS, fill(1), fill(1_000), fill(1), fill(null), fill(null), fill(null)], indexes: JOB },
-  progress: { params: [IDS, fill(1), fill('{}')], indexes: JOB },
+  requeue: { params: [IDS, fill(1), fill(1_000), fill(1), fill(null), fill(null), fill(null), ID], indexes: JOB },
+  progress: { params: [IDS, fill(1), fill('{}'), ID], indexes: JOB },
   rescue: { params: [3, ...KEEP, IDS], indexes: JOB },
   patrol: { params: [ID, '(0,0)', '(1024,0)', []], indexes: [] },
   holdings: { params: [ID, IDS], indexes: JOB },
@@ -201,7 +201,8 @@ describe('a statement that waits for a row', () => {
   beforeEach(async () => {
     const [row] = await database.query<{ id: string }>(
       `INSERT INTO notify_queue.jobs (name, reserved_by, reserved_at, reservation, attempt)
-       VALUES ('greet', gen_random_uuid(), now(), 1, 1) RETURNING id`,
+       VALUES ('greet', $1, now(), 1, 1) RETURNING id`,
+      [ID],
     );
     id = row?.id ?? '';
   });
@@ -221,30 +222,30 @@ describe('a statement that waits for a row', () => {
 
   it('settles the job all the same', async () => {
     const finish = [[id], [1], null, ['1'], null, null, [60_000, 60_000, 60_000]];
-    const rows = await runBeside(watch, STATEMENTS.exchange, ['default', 0, randomUUID(), [], [], ...finish, ...START]);
+    const rows = await runBeside(watch, STATEMENTS.exchange, ['default', 0, ID, [], [], ...finish, ...START]);
     expect(rows).toMatchObject([{ id: null, lost: null }]);
     expect(await database.query('SELECT state FROM notify_queue.all_jobs WHERE id = $1', [id])).toEqual([{ state: 'completed' }]);
   });
 
   it('puts the job back all the same', async () => {
-    expect(await runBeside(watch, STATEMENTS.requeue, [[id], [1], [0], [1], [null], [null], [null]])).toEqual([]);
+    expect(await runBeside(watch, STATEMENTS.requeue, [[id], [1], [0], [1], [null], [null], [null], ID])).toEqual([]);
     expect(await database.query('SELECT state FROM notify_queue.jobs WHERE id = $1', [id])).toEqual([{ state: 'available' }]);
   });
 
   it('stores the progress all the same', async () => {
-    await runBeside(watch, STATEMENTS.progress, [[id], [1], ['50']]);
+    await runBeside(watch, STATEMENTS.progress, [[id], [1], ['50'], ID]);
     expect(await database.query('SELECT progress FROM notify_queue.jobs WHERE id = $1', [id])).toEqual([{ progress: 50 }]);
   });
 
   it('refuses to put the job back when the write was a request to cancel it', async () => {
     const request = 'UPDATE notify_queue.jobs SET cancel_requested = true WHERE id = $1';
-    const rows = await runBeside(request, STATEMENTS.requeue, [[id], [1], [0], [1], [null], [null], [null]]);
+    const rows = await runBeside(request, STATEMENTS.requeue, [[id], [1], [0], [1], [null], [null], [null], ID]);
     expect(rows).toEqual([{ id, cancelled: 1 }]);
   });
 
   it('changes nothing when the write took the reservation away', async () => {
     const steal = 'UPDATE notify_queue.jobs SET reservation = 2 WHERE id = $1';
-    const rows = await runBeside(steal, STATEMENTS.requeue, [[id], [1], [0], [1], [null], [null], [null]]);
+    const rows = await runBeside(steal, STATEMENTS.requeue, [[id], [1], [0], [1], [null], [null], [null], ID]);
     expect(rows).toEqual([{ id, cancelled: 0 }]);
     expect(await database.query('SELECT state FROM notify_queue.jobs WHERE id = $1', [id])).toEqual([{ state: 'reserved' }]);
   });

@@ -111,10 +111,10 @@ export interface Patrolled {
 export interface ReservationStore {
   /** Settles finished jobs and reserves the next ones in one round trip. */
   exchange(exchange: Exchange): Promise<Exchanged>;
-  /** Puts jobs back to wait. Resolves to those that it could not. */
-  requeue(requeues: readonly Requeue[]): Promise<Refused[]>;
-  /** Stores the progress of running jobs. */
-  progress(items: ReadonlyArray<{ id: string; reservation: number; progress: string }>): Promise<void>;
+  /** Puts jobs that this process holds back to wait. Resolves to those that it could not. */
+  requeue(requeues: readonly Requeue[], instanceId: string): Promise<Refused[]>;
+  /** Stores the progress of jobs that run in this process. */
+  progress(items: ReadonlyArray<{ id: string; reservation: number; progress: string }>, instanceId: string): Promise<void>;
 }
 
 export interface InstanceInfo {

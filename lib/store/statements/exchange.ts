@@ -32,7 +32,7 @@ WITH finish AS MATERIALIZED (
     AS f (id, reservation, state, result, failure, progress)
 ), gone AS (
   DELETE FROM ${schema}.jobs j USING finish f
-  WHERE j.id = ANY ($6::uuid[]) AND j.id = f.id AND j.reservation = f.reservation AND j.reserved_by IS NOT NULL
+  WHERE j.id = ANY ($6::uuid[]) AND j.id = f.id AND j.reservation = f.reservation AND j.reserved_by = $3::uuid
   RETURNING j.*, f.outcome, f.result, f.problem, f.last_progress, f.keep_ms
 ), kept AS (
   INSERT INTO ${schema}.job_history (${HISTORY_FROM_JOB}, progress, state, failure, result, finished_at, keep_until)

@@ -3,7 +3,7 @@ import type { Statement, StatementNames } from '../statement.js';
 /**
  * Puts held jobs back to wait: retries, moves, snoozes and runs that were cut short. As arrays:
  * $1 ids, $2 reservations, $3 delays in ms, $4 whether the attempt counts, $5 queues to move to,
- * $6 failure states, $7 failures.
+ * $6 failure states, $7 failures; $8 the process that holds them.
  *
  * Index: jobs_pkey. Concurrency: rows are locked in order of id, and only under the reservation that
  * the caller holds; `run_at` stays, so that a retry keeps its place, and a run that does not count
@@ -18,7 +18,7 @@ WITH input AS MATERIALIZED (
     AS i (id, reservation, delay_ms, counts, move_to, failure_state, failure)
 ), held AS MATERIALIZED (
   SELECT j.ctid, j.cancel_requested, i.* FROM ${schema}.jobs j JOIN input i ON i.id = j.id
-  WHERE j.id = ANY ($1::uuid[]) AND j.reservation = i.reservation AND j.reserved_by IS NOT NULL
+  WHERE j.id = ANY ($1::uuid[]) AND j.reservation = i.reservation AND j.reserved_by = $8::uuid
   ORDER BY j.id FOR UPDATE OF j
 ), back AS (
   UPDATE ${schema}.jobs j

@@ -115,10 +115,10 @@ describe('ProgressWriter', () => {
     const store = {
       progress: async (items: Parameters<ReservationStore['progress']>[0]) => {
         writes.push(items.map((item) => `${item.id}=${item.progress}`).join(' '));
-        await progress(items);
+        await progress(items, 'i');
       },
     } as unknown as ReservationStore;
-    return { writer: new ProgressWriter(store, new TroubleLog(log)), writes, lines };
+    return { writer: new ProgressWriter(store, () => 'i', new TroubleLog(log)), writes, lines };
   }
 
   it('writes the latest value of each job, together', async () => {

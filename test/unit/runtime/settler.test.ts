@@ -43,6 +43,7 @@ describe('Settler', () => {
       onRequeued: (delayMs) => told.push(`due in ${delayMs}`),
       onFinish: () => told.push('finish'),
       lastProgress: (id) => (id === 'a' ? '"half"' : null),
+      instanceId: () => 'i',
       isTrusted: () => trusted,
     });
   });
