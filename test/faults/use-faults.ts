@@ -19,6 +19,17 @@ export interface Faults {
 /** Gives the tests of a file a server that may be crashed, by hooks. */
 export function useFaults(): Faults {
   const server = useFaultServer();
+  const after = useWorlds();
+  return {
+    get server() {
+      return server.current;
+    },
+    after: (scenario, options) => after(server.current, scenario, options),
+  };
+}
+
+/** The same for tests that bring a server of their own. */
+export function useWorlds(): (server: FaultServer, ...how: Parameters<Faults['after']>) => Promise<unknown[]> {
   let world: World | undefined;
   afterEach(async () => {
     await world?.close();
@@ -27,16 +38,11 @@ export function useFaults(): Faults {
   afterAll(() => {
     if (LONG) printTimes();
   });
-  return {
-    get server() {
-      return server.current;
-    },
-    async after(scenario, options) {
-      onTestFailed(() => console.error(`seed ${SEED}`));
-      world = await World.create(server.current, options);
-      await scenario(world);
-      const stopped = await world.stopAll();
-      return [...(await world.violations()), ...stopped];
-    },
+  return async (server, scenario, options) => {
+    onTestFailed(() => console.error(`seed ${SEED}`));
+    world = await World.create(server, options);
+    await scenario(world);
+    const stopped = await world.stopAll();
+    return [...(await world.violations()), ...stopped];
   };
 }

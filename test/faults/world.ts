@@ -33,6 +33,8 @@ export interface WorldOptions {
   /** Where the built package of the workers is. @default this project */
   readonly root?: string;
   readonly seed?: number;
+  /** Where everybody finds the server, as a URL. @default the server's own */
+  readonly address?: string;
   readonly queue?: NotifyQueueOptions & NotifyQueueExtras;
 }
 
@@ -64,8 +66,9 @@ export class World {
 
   static async create(server: FaultServer, options: WorldOptions = {}): Promise<World> {
     const name = `faults_${randomBytes(4).toString('hex')}`;
-    await withClient(server.url, (client) => client.query(`CREATE DATABASE ${name}`));
-    const url = databaseUrl(server.url, name);
+    const { address = server.url } = options;
+    await withClient(address, (client) => client.query(`CREATE DATABASE ${name}`));
+    const url = databaseUrl(address, name);
     await migrateTemplate(url);
     const producer = await startApp({ url, queue: { role: 'producer', ...options.queue }, typeorm: { extra: { max: 4 } } });
     const world = new World(server, url, producer, options);

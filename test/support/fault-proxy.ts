@@ -29,28 +29,34 @@ export class FaultProxy {
 
   private constructor(
     private readonly server: Server,
-    private readonly target: URL,
+    private target: URL,
   ) {}
 
-  static async start(url: string): Promise<FaultProxy> {
+  static async start(url: string, host = '127.0.0.1'): Promise<FaultProxy> {
     const server = createServer();
     const proxy = new FaultProxy(server, new URL(url));
-    server.on('connection', (near) => proxy.join(near)).listen(0, '127.0.0.1');
+    server.on('connection', (near) => proxy.join(near)).listen(0, host);
     await once(server, 'listening');
     return proxy;
   }
 
   /** One that ends with this test. */
-  static async forTest(url: string): Promise<FaultProxy> {
-    const proxy = await FaultProxy.start(url);
+  static async forTest(url: string, host?: string): Promise<FaultProxy> {
+    const proxy = await FaultProxy.start(url, host);
     onTestFinished(() => proxy.stop());
     return proxy;
+  }
+
+  /** New connections lead to this server from now on. */
+  leadTo(url: string): void {
+    this.target = new URL(url);
   }
 
   /** The same database by this way. */
   get url(): string {
     const url = new URL(this.target);
-    url.host = `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    const { address, port } = this.server.address() as AddressInfo;
+    url.host = `${address}:${port}`;
     return url.href;
   }
 

@@ -7,6 +7,8 @@ import pg from 'pg';
 export const PASSWORD_FILE = 'superuser.password';
 
 const ANSWER_TIMEOUT_MS = 10_000;
+/** A hot standby never says more than that it is one. */
+const READY = new Set(['ready', 'standby']);
 
 /** What the server writes to `postmaster.pid`. */
 export interface Lock {
@@ -18,7 +20,7 @@ export interface Lock {
 export async function readLock(cluster: string): Promise<Lock | undefined> {
   const lines = (await readFile(lockFile(cluster), 'utf8').catch(() => '')).split('\n');
   if (!lines[0]) return undefined;
-  return { pid: Number(lines[0]), port: Number(lines[3]), ready: lines[7]?.trim() === 'ready' };
+  return { pid: Number(lines[0]), port: Number(lines[3]), ready: READY.has(lines[7]?.trim() ?? '') };
 }
 
 export async function serverUrl(cluster: string, port: number): Promise<string> {
