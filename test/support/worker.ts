@@ -13,6 +13,8 @@ export interface WorkerOptions {
   readonly root?: string;
   /** More of the environment, see test/fixtures/worker.ts. */
   readonly env?: Record<string, string>;
+  /** A command that it is started through and becomes. */
+  readonly prefix?: readonly string[];
 }
 
 export interface WorkerExit {
@@ -54,8 +56,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
 }
 
 /** For tests that do not want to wait. */
-export function spawnWorker({ url, options = {}, root = projectRoot, env = {} }: WorkerOptions): Worker {
-  const child = spawn(process.execPath, ['--enable-source-maps', 'dist/test/fixtures/worker.js'], {
+export function spawnWorker({ url, options = {}, root = projectRoot, env = {}, prefix = [] }: WorkerOptions): Worker {
+  const [command, ...args] = [...prefix, process.execPath, '--enable-source-maps', 'dist/test/fixtures/worker.js'];
+  const child = spawn(command!, args, {
     cwd: root,
     env: { ...process.env, DATABASE_URL: url, QUEUE_OPTIONS: JSON.stringify(options), ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
