@@ -7,6 +7,7 @@ import type { Channels } from '../core/schema-name.js';
 import { quoteIdentifier } from '../core/schema-name.js';
 import type { Log } from '../interfaces/ports/index.js';
 import { Heartbeat } from './heartbeat.js';
+import { isSessionShared, leadsToItsOwnSession, SharedSessionError } from './pooler.js';
 
 /** What the listener tells. Every one is a hint: the table is the truth. */
 export interface ListenerCallbacks {
@@ -41,10 +42,12 @@ const UNFIT_BACKOFF_MS = 60_000;
  */
 export class Listener {
   private client: pg.Client | undefined;
+  /** Open only while the first proves that it hears through a pooler. */
+  private other: pg.Client | undefined;
   private stopping = new AbortController();
   private running: Promise<void> | undefined;
   private runsJobs = true;
-  private warned = false;
+  private warned: 'lost' | 'unfit' | undefined;
   private up = false;
   private reconnects = -1;
 
@@ -85,7 +88,7 @@ export class Listener {
     const client = new pg.Client({ ...this.options.connection, application_name: 'notify-queue listener' });
     const beatChannel = `nq_beat_${randomUUID().replaceAll('-', '')}`;
     const heartbeat = new Heartbeat(
-      async (nonce) => void (await client.query('SELECT pg_notify($1, $2)', [beatChannel, nonce])),
+      (nonce) => beat(client, beatChannel, nonce),
       this.options.heartbeatMs,
       this.options.heartbeatTimeoutMs,
     );
@@ -93,7 +96,6 @@ export class Listener {
       client.on('error', () => resolve());
       client.on('end', () => resolve());
     });
-    let subscribed = false;
     try {
       this.client = client;
       await client.connect();
@@ -101,20 +103,20 @@ export class Listener {
         if (channel === beatChannel) heartbeat.receive(payload);
         else this.dispatch(channel, payload);
       });
+      const direct = await leadsToItsOwnSession(client);
+      if (!direct) await this.proveThroughPooler(client, beatChannel, heartbeat);
+      // Only now: where sessions are shared, whoever gets this one next would be subscribed.
       const { jobs, configs, signals } = this.options.channels;
-      for (const channel of [...(this.runsJobs ? [jobs] : []), configs, signals, beatChannel]) {
+      for (const channel of [...(this.runsJobs ? [jobs] : []), configs, signals, ...(direct ? [beatChannel] : [])]) {
         await client.query(`LISTEN ${quoteIdentifier(channel)}`);
       }
-      subscribed = true;
-      const direct = await leadsToItsOwnSession(client);
-      // Through a pooler, what this connection sends to itself may arrive although nobody else's does.
-      await (direct ? heartbeat.prove() : heartbeat.prove((nonce) => this.sendFromElsewhere(beatChannel, nonce)));
+      if (direct) await heartbeat.prove();
       onProven();
       this.rise(direct);
       await Promise.race([lost, heartbeat.keepProving()]);
       return false;
     } catch (error) {
-      const unfit = subscribed && !this.up && heartbeat.unanswered;
+      const unfit = error instanceof SharedSessionError || (!this.up && heartbeat.unanswered);
       this.report(error, unfit);
       return unfit;
     } finally {
@@ -127,7 +129,9 @@ export class Listener {
   /** Not `end()`, which waits for a server that may be what does not answer. */
   private tearDown(): void {
     this.client?.removeAllListeners('notification');
-    (this.client as unknown as { connection: { stream: Socket } } | undefined)?.connection.stream.destroy();
+    for (const client of [this.client, this.other]) {
+      (client as unknown as { connection: { stream: Socket } } | undefined)?.connection.stream.destroy();
+    }
   }
 
   private dispatch(channel: string, payload: string): void {
@@ -137,17 +141,21 @@ export class Listener {
     else if (channel === channels.signals) this.callbacks.onSignal(payload);
   }
 
-  private async sendFromElsewhere(channel: string, nonce: string): Promise<void> {
-    const client = new pg.Client({ ...this.options.connection, application_name: 'notify-queue listener' });
-    client.on('error', () => undefined);
-    await client.connect();
-    await client.query('SELECT pg_notify($1, $2)', [channel, nonce]);
-    await client.end();
+  /** What a connection sends to itself may come through a pooler although nobody else's does, so another one sends. */
+  private async proveThroughPooler(client: pg.Client, beatChannel: string, heartbeat: Heartbeat): Promise<void> {
+    const other = new pg.Client({ ...this.options.connection, application_name: 'notify-queue listener' });
+    other.on('error', () => undefined);
+    this.other = other;
+    await other.connect();
+    if (await isSessionShared(client, other)) throw new SharedSessionError();
+    await client.query(`LISTEN ${quoteIdentifier(beatChannel)}`);
+    await heartbeat.prove((nonce) => beat(other, beatChannel, nonce));
+    await other.end();
   }
 
   private rise(direct: boolean): void {
     this.up = true;
-    this.warned = false;
+    this.warned = undefined;
     if (++this.reconnects > 0) this.log.log('Listening for notifications again');
     this.callbacks.onUp(direct);
   }
@@ -157,17 +165,19 @@ export class Listener {
     this.up = false;
     if (!this.stopping.signal.aborted) {
       this.log.warn('The notification connection was lost; polling until it is back');
-      this.warned = true;
+      this.warned = 'lost';
     }
     this.callbacks.onDown();
   }
 
   private report(error: unknown, unfit: boolean): void {
-    if (this.warned || this.stopping.signal.aborted) return;
-    this.warned = true;
+    const warned = unfit ? 'unfit' : 'lost';
+    // That it will not work here is news to whoever heard of a loss, and not the other way round.
+    if (this.warned === 'unfit' || this.warned === warned || this.stopping.signal.aborted) return;
+    this.warned = warned;
     if (unfit) {
       this.log.warn(
-        'LISTEN was accepted but no notification arrives, as behind PgBouncer in transaction mode; polling instead. ' +
+        'Notifications do not arrive over this connection, as behind PgBouncer in transaction mode; polling instead. ' +
           'Give a direct URL by listen: { url }, or set listen: false to poll without this warning',
       );
     } else {
@@ -176,8 +186,6 @@ export class Listener {
   }
 }
 
-/** A pooler gives its clients a process id of its own making, so that it can route their cancel requests. */
-async function leadsToItsOwnSession(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ pid: number | string }>('SELECT pg_backend_pid() AS pid');
-  return Number(rows[0]?.pid) === (client as unknown as { processID: number }).processID;
+async function beat(client: pg.Client, channel: string, nonce: string): Promise<void> {
+  await client.query('SELECT pg_catalog.pg_notify($1, $2)', [channel, nonce]);
 }
