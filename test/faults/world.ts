@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { DEFAULT_SCHEMA, quoteIdentifier } from '../../lib/core/schema-name.js';
 import type { EnqueueOutcomeUnknownError, NotifyQueueExtras, NotifyQueueOptions } from '../../lib/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { migrateTemplate } from '../support/migrate-template.js';
@@ -25,7 +26,8 @@ export const RESCUE_MS = LEASE_MS + SWEEP_MS + 500;
 /** Times are asserted with this much to spare: the machine may be busy. */
 export const SPARE_MS = 3_000;
 
-const OPTIONS = { lease: LEASE_MS, sweepInterval: SWEEP_MS, shutdownGrace: GRACE_MS };
+/** How workers are set up unless told otherwise. */
+export const OPTIONS = { lease: LEASE_MS, sweepInterval: SWEEP_MS, shutdownGrace: GRACE_MS };
 /** `work` may be retried three times. */
 const ALLOWED: Record<string, number> = { work: 4 };
 
@@ -36,6 +38,14 @@ export interface WorldOptions {
   /** Where everybody finds the server, as a URL. @default the server's own */
   readonly address?: string;
   readonly queue?: NotifyQueueOptions & NotifyQueueExtras;
+  /** The way by which the application and the workers reach the database. @default straight */
+  readonly through?: (url: string) => string;
+  /** The application listens straight, whatever way the rest goes. */
+  readonly listensStraight?: boolean;
+  /** Makes the tables. @default as the superuser, for each of `schemas` */
+  readonly migrate?: (url: string) => Promise<void>;
+  /** Installations in the database; the application enqueues in the first. @default that of the package */
+  readonly schemas?: readonly string[];
 }
 
 /**
@@ -57,7 +67,7 @@ export class World {
     readonly server: FaultServer,
     readonly url: string,
     readonly producer: TestApp,
-    private readonly options: WorldOptions,
+    private readonly options: WorldOptions & Required<Pick<WorldOptions, 'through' | 'schemas'>>,
   ) {
     this.random = new Random(options.seed ?? SEED);
     this.pool = new pg.Pool({ connectionString: url, max: 2, application_name: 'test' });
@@ -66,13 +76,18 @@ export class World {
 
   static async create(server: FaultServer, options: WorldOptions = {}): Promise<World> {
     const name = `faults_${randomBytes(4).toString('hex')}`;
-    const { address = server.url } = options;
+    const { through = (it) => it, schemas = [DEFAULT_SCHEMA], address = server.url, queue } = options;
     await withClient(address, (client) => client.query(`CREATE DATABASE ${name}`));
     const url = databaseUrl(address, name);
-    await migrateTemplate(url);
-    const producer = await startApp({ url, queue: { role: 'producer', ...options.queue }, typeorm: { extra: { max: 4 } } });
-    const world = new World(server, url, producer, options);
-    await startRecording(world);
+    if (options.migrate) await options.migrate(url);
+    else for (const schema of schemas) await migrateTemplate(url, schema);
+    const producer = await startApp({
+      url: through(url),
+      queue: { role: 'producer', schema: schemas[0]!, ...(options.listensStraight && { listen: { url } }), ...queue },
+      typeorm: { extra: { max: 4 } },
+    });
+    const world = new World(server, url, producer, { ...options, through, schemas });
+    await startRecording(world, schemas);
     return world;
   }
 
@@ -153,7 +168,8 @@ export class World {
   async settled(timeout = 30_000): Promise<void> {
     const left = async (): Promise<number> => {
       try {
-        const [row] = await this.query('SELECT count(*)::int AS jobs FROM notify_queue.jobs');
+        const counts = this.options.schemas.map((schema) => `(SELECT count(*) FROM ${quoteIdentifier(schema)}.jobs)`);
+        const [row] = await this.query(`SELECT (${counts.join(' + ')})::int AS jobs`);
         return row.jobs as number;
       } catch {
         return -1;
@@ -232,9 +248,9 @@ export class World {
   }
 
   private workerOptions(options: Partial<WorkerOptions>): WorkerOptions {
-    const { root } = this.options;
+    const { root, through } = this.options;
     const env = { ON_SIGTERM: 'close', ...options.env };
-    return { url: this.url, options: OPTIONS, ...(root !== undefined && { root }), ...options, env };
+    return { url: through(this.url), options: OPTIONS, ...(root !== undefined && { root }), ...options, env };
   }
 }
 

@@ -1,7 +1,8 @@
+import { quoteIdentifier } from '../../../lib/core/schema-name.js';
 import type { TestDatabase } from '../../support/database.js';
 import type { Change, ConfigRow, InstanceRow, JobRow } from './history.js';
 
-/** Copies every committed change of the queue's rows into a log. */
+/** Copies every committed change of the queue's rows into a log, whoever makes it and whatever rights they have. */
 const LOG = `
 CREATE SCHEMA fault;
 CREATE TABLE fault.log (
@@ -12,21 +13,16 @@ CREATE TABLE fault.log (
   before jsonb,
   after jsonb
 );
-CREATE FUNCTION fault.record() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION fault.record() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   INSERT INTO fault.log (kind, before, after) VALUES (TG_ARGV[0],
     CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END, CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END);
   RETURN NULL;
 END $$;
-CREATE TRIGGER record AFTER INSERT OR UPDATE OR DELETE ON notify_queue.jobs
-  FOR EACH ROW EXECUTE FUNCTION fault.record('live');
-CREATE TRIGGER record AFTER INSERT OR UPDATE OR DELETE ON notify_queue.job_history
-  FOR EACH ROW EXECUTE FUNCTION fault.record('finished');
-CREATE TRIGGER record AFTER INSERT OR UPDATE OR DELETE ON notify_queue.job_instances
-  FOR EACH ROW EXECUTE FUNCTION fault.record('instances');
-CREATE TRIGGER record AFTER INSERT OR UPDATE OR DELETE ON notify_queue.job_configs
-  FOR EACH ROW EXECUTE FUNCTION fault.record('configs');
 `;
+
+const TRIGGERS = { jobs: 'live', job_history: 'finished', job_instances: 'instances', job_configs: 'configs' } as const;
 
 const epochMs = (of: string): string => `(extract(epoch FROM ${of}) * 1000)::float8`;
 const withExpiry = (row: string): string =>
@@ -39,8 +35,14 @@ export interface Recorded {
   readonly configs: Array<Change<ConfigRow>>;
 }
 
-export async function startRecording(database: Pick<TestDatabase, 'query'>): Promise<void> {
+export async function startRecording(database: Pick<TestDatabase, 'query'>, schemas: readonly string[]): Promise<void> {
   await database.query(LOG);
+  for (const schema of schemas) {
+    for (const [table, kind] of Object.entries(TRIGGERS)) {
+      await database.query(`CREATE TRIGGER record AFTER INSERT OR UPDATE OR DELETE ON ${quoteIdentifier(schema)}.${table}
+        FOR EACH ROW EXECUTE FUNCTION fault.record('${kind}')`);
+    }
+  }
 }
 
 export async function readRecording(database: Pick<TestDatabase, 'query'>): Promise<Recorded> {
