@@ -10,6 +10,7 @@ const LEAK_GRACE_MS = 2_000;
 
 /** A database for one test file, dropped at its end. */
 export interface TestDatabase {
+  /** For applications; see `TestServer`. */
   readonly url: string;
   readonly name: string;
   /** Runs one statement on whatever connection is free, and returns its rows. */
@@ -30,12 +31,13 @@ export async function createTestDatabase({ migrated = true } = {}): Promise<Test
   await createDatabase(server.url, name, migrated ? server.template : 'template0');
 
   const url = databaseUrl(server.url, name);
+  const applicationUrl = databaseUrl(server.applicationUrl, name);
   const pool = new pg.Pool({ connectionString: url, max: 3, application_name: 'test' });
   pool.on('error', () => {}); // a test may cut connections; the next query opens a new one
   const clients = new Set<pg.Client>();
 
   return {
-    url,
+    url: applicationUrl,
     name,
     query: async (sql, params) => (await pool.query(sql, params)).rows,
     async client() {

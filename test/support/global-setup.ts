@@ -8,7 +8,7 @@ const SETTINGS = { max_connections: '200', shared_buffers: '128MB', log_min_mess
 
 /**
  * Gives the run its server, `DATABASE_URL` or an embedded one, with a migrated template database,
- * and takes away what the run made.
+ * and takes away what the run made. With `APPLICATION_DATABASE_URL`, applications go through a pooler in front of it.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const own = process.env['DATABASE_URL']
@@ -33,6 +33,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await teardown();
     throw error;
   }
-  project.provide('server', { url, template, prefix });
+  project.provide('server', { url, applicationUrl: process.env['APPLICATION_DATABASE_URL'] ?? url, template, prefix });
   return teardown;
 }

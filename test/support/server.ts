@@ -4,6 +4,8 @@ import pg from 'pg';
 export interface TestServer {
   /** Connects to it as a role that may create databases. */
   url: string;
+  /** The way by which applications reach it: straight, or through the pooler that `APPLICATION_DATABASE_URL` names. */
+  applicationUrl: string;
   /** The migrated database that test databases are cloned from. */
   template: string;
   /** How the names of all databases of this run begin. */
