@@ -1,4 +1,5 @@
 import { initial } from './0001-initial.js';
+import { quoteLiteral } from '../lib/core/schema-name.js';
 import { LEDGER_TABLE, namesOf, type MigrationScript, type Names } from './migration-script.js';
 
 /** Every step, oldest first. */
@@ -10,6 +11,8 @@ export type Query = (sql: string, params?: unknown[]) => Promise<unknown[]>;
 /** The version that this release of the package needs. */
 export const LATEST_VERSION = migrationScripts.length;
 
+const SAFE_PATH = 'pg_catalog, pg_temp';
+
 /** Marks a schema that a migration made, so that taking the last step back leaves alone one that was there before. */
 const SCHEMA_COMMENT = 'Made by nestjs-notify-queue';
 
@@ -18,6 +21,10 @@ const SCHEMA_COMMENT = 'Made by nestjs-notify-queue';
  * before any DDL, `CREATE SCHEMA` included: `IF NOT EXISTS` alone fails under concurrent installers.
  */
 export async function applyScript(query: Query, schema: string, script: MigrationScript): Promise<boolean> {
+  return withSafeNames(query, () => apply(query, schema, script));
+}
+
+async function apply(query: Query, schema: string, script: MigrationScript): Promise<boolean> {
   const names = namesOf(schema);
   await lock(query, names);
   if ((await appliedVersion(query, schema)) >= script.version) return false;
@@ -34,6 +41,10 @@ export async function applyScript(query: Query, schema: string, script: Migratio
 
 /** Takes one step back inside the caller's transaction, if it is the newest one applied. */
 export async function revertScript(query: Query, schema: string, script: MigrationScript): Promise<boolean> {
+  return withSafeNames(query, () => revert(query, schema, script));
+}
+
+async function revert(query: Query, schema: string, script: MigrationScript): Promise<boolean> {
   const names = namesOf(schema);
   await lock(query, names);
   if ((await appliedVersion(query, schema)) !== script.version) return false;
@@ -51,10 +62,11 @@ export async function revertScript(query: Query, schema: string, script: Migrati
 export async function appliedVersion(query: Query, schema: string): Promise<number> {
   const names = namesOf(schema);
   // From the catalog's tables: to_regclass answers from a cache that a commit seen through the lock has not reached.
-  const exists = `SELECT count(*)::int AS n FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = ${names.schemaLiteral} AND c.relname = '${LEDGER_TABLE}'`;
+  const exists = `SELECT pg_catalog.count(*)::int AS n FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE n.nspname OPERATOR(pg_catalog.=) ${names.schemaLiteral} AND c.relname OPERATOR(pg_catalog.=) '${LEDGER_TABLE}'`;
   if ((await readNumber(query, exists)) === 0) return 0;
-  return readNumber(query, `SELECT COALESCE(max(version), 0)::int AS n FROM ${names.ledger}`);
+  return readNumber(query, `SELECT COALESCE(pg_catalog.max(version), 0)::int AS n FROM ${names.ledger}`);
 }
 
 /** Applies whatever is missing, each step in a transaction of its own. Resolves to the steps applied. */
@@ -79,7 +91,7 @@ export function migrationSql(schema: string): string {
   const steps = migrationScripts.map(
     (script) => `-- ${script.name}${script.up(names)}\n${recordStep(names, script)};\n`,
   );
-  return `BEGIN;\n${createSchema(names)};\n${createLedger(names)};\n\n${steps.join('\n')}COMMIT;\n`;
+  return `BEGIN;\nSET LOCAL search_path = ${SAFE_PATH};\n${createSchema(names)};\n${createLedger(names)};\n\n${steps.join('\n')}COMMIT;\n`;
 }
 
 function createSchema({ schema }: Names): string {
@@ -101,6 +113,19 @@ function ownAndEmpty({ schemaLiteral }: Names): string {
   return `SELECT count(*)::int AS n FROM pg_catalog.pg_namespace n
     WHERE n.nspname = ${schemaLiteral} AND obj_description(n.oid, 'pg_namespace') = '${SCHEMA_COMMENT}'
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid)`;
+}
+
+/**
+ * What a step names without a schema is looked up in pg_catalog only: a function of the same name, in a schema that the
+ * role's search path puts first, would become the default of a column. The rest of the caller's transaction has its own path.
+ */
+async function withSafeNames<T>(query: Query, work: () => Promise<T>): Promise<T> {
+  const set = `SELECT pg_catalog.set_config('search_path', `;
+  const [row] = (await query(`SELECT pg_catalog.current_setting('search_path') AS path`)) as Array<{ path: string }>;
+  await query(`${set}'${SAFE_PATH}', true)`);
+  const result = await work();
+  await query(`${set}${quoteLiteral(row?.path ?? '')}, true)`);
+  return result;
 }
 
 async function lock(query: Query, { schemaLiteral }: Names): Promise<void> {

@@ -22,6 +22,8 @@ const MAX_TRIES = 5;
  * it must neither scan that table from end to end nor compare each row with each finish.
  */
 const PLANNING = ['jit = off', 'enable_seqscan = off', 'enable_nestloop = off'];
+/** The role or the database may name schemas in which somebody else made functions and operators like those that statements use. */
+const NAMES = 'search_path = pg_catalog, pg_temp';
 const AS_TEXT = { getTypeParser: () => (value: string) => value };
 
 /**
@@ -146,7 +148,7 @@ export class Database {
   }
 
   private settings(set: 'SET' | 'SET LOCAL'): string {
-    const settings = [`TimeZone = 'UTC'`, `DateStyle = 'ISO'`, ...PLANNING, `statement_timeout = ${this.options.queryTimeoutMs}`];
+    const settings = [`TimeZone = 'UTC'`, `DateStyle = 'ISO'`, NAMES, ...PLANNING, `statement_timeout = ${this.options.queryTimeoutMs}`];
     return settings.map((setting) => `${set} ${setting}`).join('; ');
   }
 

@@ -4,6 +4,9 @@ import { channelsOf, quoteIdentifier, quoteLiteral, type Channels } from '../cor
  * One statement, one round trip. The text is static but for the schema and channel names, which are
  * checked and quoted; every value is bound. Results are cast so that they read the same through any
  * type parser: numbers by `Number()`, everything else as text, and no booleans.
+ *
+ * Sessions of our own look names up in pg_catalog. Those of callers look them up wherever theirs is set to, so
+ * statements that may run there say where each function, operator and type is.
  */
 export interface Statement {
   /** Name of the prepared statement. */
@@ -33,7 +36,7 @@ export function statementNames(schema: string): StatementNames {
 
 /** Milliseconds since 1970 of a timestamp column, as a float. */
 export function epochMs(column: string): string {
-  return `(extract(epoch FROM ${column}) * 1000)::float8`;
+  return `(extract(epoch FROM ${column}) OPERATOR(pg_catalog.*) 1000)::pg_catalog.float8`;
 }
 
 /** An instant that is `expression` milliseconds from now; infinite milliseconds are for ever. */

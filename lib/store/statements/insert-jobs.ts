@@ -6,11 +6,13 @@ import type { Statement, StatementNames } from '../statement.js';
  * (none), $11 due times in ms since 1970 (none).
  */
 const NEW_JOBS = `(
-  SELECT id, COALESCE(queue, $6) AS queue, COALESCE(name, $7) AS name, payload::jsonb AS payload,
-    COALESCE(priority, 0)::smallint AS priority, options::jsonb AS options, notify = 1 AS notify,
-    CASE WHEN run_at_ms IS NOT NULL THEN to_timestamp(run_at_ms / 1000)
-      WHEN delay_ms > 0 THEN statement_timestamp() + make_interval(secs => delay_ms / 1000) END AS due
-  FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $8::int[], $9::text[], $10::float8[], $11::float8[])
+  SELECT id, COALESCE(queue, $6) AS queue, COALESCE(name, $7) AS name, payload::pg_catalog.jsonb AS payload,
+    COALESCE(priority, 0)::smallint AS priority, options::pg_catalog.jsonb AS options, notify OPERATOR(pg_catalog.=) 1 AS notify,
+    CASE WHEN run_at_ms IS NOT NULL THEN pg_catalog.to_timestamp(run_at_ms OPERATOR(pg_catalog./) 1000)
+      WHEN delay_ms OPERATOR(pg_catalog.>) 0 THEN pg_catalog.statement_timestamp()
+        OPERATOR(pg_catalog.+) pg_catalog.make_interval(secs => delay_ms OPERATOR(pg_catalog./) 1000) END AS due
+  FROM unnest($1::pg_catalog.uuid[], $2::pg_catalog.text[], $3::int[], $4::pg_catalog.text[], $5::pg_catalog.text[], $8::int[],
+      $9::pg_catalog.text[], $10::pg_catalog.float8[], $11::pg_catalog.float8[])
     AS n (id, payload, notify, queue, name, priority, options, delay_ms, run_at_ms)
 ) r`;
 
@@ -22,8 +24,8 @@ export const insertJobs = ({ schema }: StatementNames): Statement => ({
   name: 'nq_insert_jobs',
   text: `
 INSERT INTO ${schema}.jobs (id, queue, name, payload, priority, options, notify, run_at, due_at)
-SELECT id, queue, name, payload, priority, options, notify, COALESCE(due, statement_timestamp()),
-  CASE WHEN due > statement_timestamp() THEN due END
+SELECT id, queue, name, payload, priority, options, notify, COALESCE(due, pg_catalog.statement_timestamp()),
+  CASE WHEN due OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp() THEN due END
 FROM ${NEW_JOBS}`,
 });
 
@@ -39,9 +41,9 @@ export const insertJobsOnce = (names: StatementNames): Statement => ({
   text: `
 WITH stored AS (${insertJobs(names).text}
 -- OFFSET keeps the probe from becoming a join that reads the whole history.
-WHERE NOT EXISTS (SELECT FROM ${names.schema}.job_history h WHERE h.id = r.id OFFSET 0)
+WHERE NOT EXISTS (SELECT FROM ${names.schema}.job_history h WHERE h.id OPERATOR(pg_catalog.=) r.id OFFSET 0)
 ON CONFLICT (id) DO NOTHING RETURNING id)
-SELECT ${names.schema}.take_back_repeated(array_agg(id)) FROM stored HAVING count(*) > 0`,
+SELECT ${names.schema}.take_back_repeated(pg_catalog.array_agg(id)) FROM stored HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0`,
 });
 
 /**
