@@ -6,7 +6,7 @@ import type { Names } from './migration-script.js';
  * meanwhile: once it has it, it draws again if anybody has drawn since.
  */
 export const configs = ({ schema, schemaLiteral, channels }: Names): string => `
-CREATE SEQUENCE ${schema}.job_configs_revision AS bigint;
+CREATE SEQUENCE ${schema}.job_configs_revision AS bigint MAXVALUE 9007199254740991;
 CREATE TABLE ${schema}.job_configs (
   key text NOT NULL,
   value text NOT NULL,

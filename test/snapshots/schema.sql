@@ -210,7 +210,7 @@ UNION ALL
    FROM SCHEMA.job_history;
 
 -- sequences
-job_configs_revision bigint 1 1 9223372036854775807 f
+job_configs_revision bigint 1 1 9007199254740991 f
 
 -- functions
 CREATE OR REPLACE FUNCTION SCHEMA.enqueue(name text, payload jsonb DEFAULT 'null'::jsonb, queue text DEFAULT 'default'::text, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0)

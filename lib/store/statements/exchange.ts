@@ -20,7 +20,8 @@ import { HISTORY_FROM_JOB } from './history-columns.js';
  * a scan of the table. The reserve is made to depend on the delete, so that the delete always comes first:
  * in free order 32 connections deadlocked. Starting at a place spares the scan of the dead entries before
  * it, which a long transaction elsewhere keeps alive; the caller must start from the beginning now and
- * then. A suspended queue, or a process whose row is gone from `job_instances`, reserves nothing.
+ * then. No number in a row, whoever wrote it, makes the reserve fail, and a reservation is one that JavaScript can tell
+ * from the next. A suspended queue, or a process whose row is gone from `job_instances`, reserves nothing.
  */
 export const exchange = ({ schema, channels }: StatementNames): Statement => ({
   name: 'nq_exchange',
@@ -53,7 +54,7 @@ WITH finish AS MATERIALIZED (
 ), taken AS (
   UPDATE ${schema}.jobs j
   SET reserved_by = $3::uuid, reserved_at = statement_timestamp(),
-    reservation = j.reservation + 1, attempt = least(j.attempt, 2147483646) + 1
+    reservation = least(greatest(j.reservation, 0), 9007199254740990) + 1, attempt = least(j.attempt, 2147483646) + 1
   WHERE j.ctid = ANY (ARRAY(SELECT ctid FROM picked))
   RETURNING j.id, j.name, j.payload, j.attempt, j.crashes, j.reservation, j.enqueued_at, j.failure_state, j.options, j.priority, j.run_at
 )

@@ -35,7 +35,7 @@ WITH stray AS MATERIALIZED (
   RETURNING j.*, s.final
 ), kept AS (
   INSERT INTO ${schema}.job_history (${HISTORY_FROM_JOB}, progress, state, failure, finished_at, keep_until)
-  SELECT ${HISTORY_FROM_JOB.replace('crashes', 'crashes + 1')}, progress, final,
+  SELECT ${HISTORY_FROM_JOB.replace('crashes', 'least(crashes, 32766) + 1')}, progress, final,
     CASE WHEN final = 'cancelled' THEN failure ELSE jsonb_build_object('name', 'WorkerLostError', 'code', 'WORKER_LOST',
       'message', 'Its process died or lost its lease during the run, ' || (crashes + 1) || ' times') END,
     statement_timestamp(), ${fromNow('COALESCE(k.keep_ms, 3600000)')}
