@@ -7,13 +7,13 @@ import type { Query } from '../../migrations/apply.js';
 import { createTestDatabase, useTestDatabase, type TestDatabase } from '../support/database.js';
 import { explain, explainPrepared } from '../support/plans.js';
 import { queryOn } from '../support/empty-database.js';
+import { SAMPLE_PARAMS, START } from '../support/sample-params.js';
 import { until } from '../support/wait.js';
 
 const STATEMENTS = createStatements('notify_queue');
-const START = [-32_768, '-infinity', '00000000-0000-0000-0000-000000000000'];
-const IDS = Array.from({ length: 100 }, () => randomUUID());
-const fill = <T>(value: T): T[] => IDS.map(() => value);
-const [ID] = IDS as [string];
+const NO_FINISHES = [[], [], null, null, null, null, [null, null, null]];
+const JOB = ['jobs_pkey'];
+const ID = randomUUID();
 
 interface Expectation {
   readonly params: readonly unknown[];
@@ -25,46 +25,39 @@ interface Expectation {
   readonly walks?: boolean;
 }
 
-const NEW_JOBS = [IDS, fill('{}'), fill(0), null, null, 'mail', 'greet', null, null, null, null];
-const FINISHES = [IDS, fill(1), fill('completed'), fill('null'), fill(null), fill(null), [60_000, 60_000, 60_000]];
-const NO_FINISHES = [[], [], null, null, null, null, [null, null, null]];
-const JOB = ['jobs_pkey'];
-const KEEP = [['mail'], [60_000], 60_000];
-const ANY_JOB = [null, null, null, null, null, null];
-
 const EXPECTATIONS: Record<keyof Statements, Expectation> & Record<string, Expectation> = {
-  exchange: { params: ['mail', 100, ID, ['greet'], ['suspended'], ...FINISHES, ...START], indexes: ['jobs_available_idx', ...JOB] },
-  'exchange of nothing': { params: ['mail', 1, ID, ['greet'], [], ...NO_FINISHES, ...START], indexes: ['jobs_available_idx', ...JOB] },
-  requeue: { params: [IDS, fill(1), fill(1_000), fill(1), fill(null), fill(null), fill(null), ID], indexes: JOB },
-  progress: { params: [IDS, fill(1), fill('{}'), ID], indexes: JOB },
-  rescue: { params: [3, ...KEEP, IDS], indexes: JOB },
-  patrol: { params: [ID, '(0,0)', '(1024,0)', []], indexes: [] },
-  holdings: { params: [ID, IDS], indexes: JOB },
-  shelve: { params: [ID, IDS], indexes: JOB },
-  survey: { params: [['mail', 'report']], indexes: ['jobs_available_idx', 'jobs_due_idx'] },
-  getJob: { params: [ID], indexes: ['job_history_pkey', ...JOB] },
-  findOldestJobs: { params: [...ANY_JOB, ID, 100], indexes: ['job_history_pkey', ...JOB] },
-  findNewestJobs: { params: [...ANY_JOB, null, 100], indexes: ['job_history_pkey', ...JOB], walks: true },
-  cancelJob: { params: [ID, 1, ...KEEP], indexes: JOB },
-  moveJob: { params: [ID, 'report'], indexes: JOB },
-  retryJob: { params: [ID], indexes: ['job_history_pkey', ...JOB] },
-  watchJob: { params: [ID], indexes: JOB },
-  insertJobs: { params: NEW_JOBS, indexes: [] },
-  insertJobsOnce: { params: NEW_JOBS, indexes: ['job_history_pkey'] },
-  insertReserved: { params: [...NEW_JOBS, ID, []], indexes: [] },
-  listInstances: { params: [], indexes: [], scans: ['jobs'] },
-  countJobs: { params: [null], indexes: [], scans: ['jobs'] },
-  readConfigs: { params: [null], indexes: [] },
-  createConfig: { params: ['key', 'value'], indexes: [] },
-  setConfig: { params: ['key', 'value'], indexes: [] },
-  updateConfig: { params: ['key', 'value'], indexes: [] },
-  deleteConfig: { params: ['key'], indexes: [] },
-  register: { params: [ID, 'host', 1, '1.0.0', ['mail'], 15_000, null], indexes: [] },
-  expire: { params: [ID], indexes: [] },
-  renew: { params: [ID, 15_000], indexes: [] },
-  unregister: { params: [ID], indexes: [] },
-  prepareHistory: { params: [[60_000]], indexes: [] },
-  expireHistory: { params: [], indexes: [] },
+  exchange: { params: SAMPLE_PARAMS.exchange, indexes: ['jobs_available_idx', ...JOB] },
+  'exchange of nothing': { params: [...SAMPLE_PARAMS.exchange.slice(0, 5), ...NO_FINISHES, ...START], indexes: ['jobs_available_idx', ...JOB] },
+  requeue: { params: SAMPLE_PARAMS.requeue, indexes: JOB },
+  progress: { params: SAMPLE_PARAMS.progress, indexes: JOB },
+  rescue: { params: SAMPLE_PARAMS.rescue, indexes: JOB },
+  patrol: { params: SAMPLE_PARAMS.patrol, indexes: [] },
+  holdings: { params: SAMPLE_PARAMS.holdings, indexes: JOB },
+  shelve: { params: SAMPLE_PARAMS.shelve, indexes: JOB },
+  survey: { params: SAMPLE_PARAMS.survey, indexes: ['jobs_available_idx', 'jobs_due_idx'] },
+  getJob: { params: SAMPLE_PARAMS.getJob, indexes: ['job_history_pkey', ...JOB] },
+  findOldestJobs: { params: SAMPLE_PARAMS.findOldestJobs, indexes: ['job_history_pkey', ...JOB] },
+  findNewestJobs: { params: SAMPLE_PARAMS.findNewestJobs, indexes: ['job_history_pkey', ...JOB], walks: true },
+  cancelJob: { params: SAMPLE_PARAMS.cancelJob, indexes: JOB },
+  moveJob: { params: SAMPLE_PARAMS.moveJob, indexes: JOB },
+  retryJob: { params: SAMPLE_PARAMS.retryJob, indexes: ['job_history_pkey', ...JOB] },
+  watchJob: { params: SAMPLE_PARAMS.watchJob, indexes: JOB },
+  insertJobs: { params: SAMPLE_PARAMS.insertJobs, indexes: [] },
+  insertJobsOnce: { params: SAMPLE_PARAMS.insertJobsOnce, indexes: ['job_history_pkey'] },
+  insertReserved: { params: SAMPLE_PARAMS.insertReserved, indexes: [] },
+  listInstances: { params: SAMPLE_PARAMS.listInstances, indexes: [], scans: ['jobs'] },
+  countJobs: { params: SAMPLE_PARAMS.countJobs, indexes: [], scans: ['jobs'] },
+  readConfigs: { params: SAMPLE_PARAMS.readConfigs, indexes: [] },
+  createConfig: { params: SAMPLE_PARAMS.createConfig, indexes: [] },
+  setConfig: { params: SAMPLE_PARAMS.setConfig, indexes: [] },
+  updateConfig: { params: SAMPLE_PARAMS.updateConfig, indexes: [] },
+  deleteConfig: { params: SAMPLE_PARAMS.deleteConfig, indexes: [] },
+  register: { params: SAMPLE_PARAMS.register, indexes: [] },
+  expire: { params: SAMPLE_PARAMS.expire, indexes: [] },
+  renew: { params: SAMPLE_PARAMS.renew, indexes: [] },
+  unregister: { params: SAMPLE_PARAMS.unregister, indexes: [] },
+  prepareHistory: { params: SAMPLE_PARAMS.prepareHistory, indexes: [] },
+  expireHistory: { params: SAMPLE_PARAMS.expireHistory, indexes: [] },
 };
 
 /** 100,000 live jobs of every state in four queues, as many finished ones in every partition, and dead and living processes. */

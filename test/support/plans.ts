@@ -33,11 +33,15 @@ export async function explain(query: Query, text: string, values: readonly unkno
 
 /** The same for a statement that has been prepared, whose plan may have been made long ago. */
 export async function explainPrepared(query: Query, name: string, values: readonly unknown[]): Promise<Plan> {
-  const args = values.length > 0 ? `(${values.map(literal).join(', ')})` : '';
-  const [row] = (await query(`EXPLAIN (FORMAT JSON) EXECUTE ${name} ${args}`)) as Array<{ 'QUERY PLAN': unknown }>;
+  const [row] = (await query(`EXPLAIN (FORMAT JSON) ${executing(name, values)}`)) as Array<{ 'QUERY PLAN': unknown }>;
   const answer = row?.['QUERY PLAN'];
   const [{ Plan }] = (typeof answer === 'string' ? JSON.parse(answer) : answer) as [{ Plan: PlanNode }];
   return readPlan(Plan);
+}
+
+/** The statement that runs one which has been prepared. */
+export function executing(name: string, values: readonly unknown[]): string {
+  return `EXECUTE ${name} ${values.length > 0 ? `(${values.map(literal).join(', ')})` : ''}`;
 }
 
 function readPlan(root: PlanNode): Plan {
