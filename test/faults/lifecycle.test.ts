@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { crowdedBoot } from './scenarios/crowded-boot.js';
 import {
   killedWorker,
   shutdownInTime,
@@ -24,4 +25,7 @@ describe('faults', OPTIONS, () => {
   );
   it('12: SIGTERM to a worker while new jobs come in, one from its own', async () => expect(await faults.after(shutdownWithNewJobs)).toEqual([]));
   it('12: SIGTERM to a worker that is reserving', async () => expect(await faults.after(shutdownWhileReserving)).toEqual([]));
+  it('13: processes boot at once on an empty database, and one is killed as it migrates', async () => {
+    await expect(crowdedBoot(faults.server, 12)).resolves.toBeUndefined();
+  });
 });

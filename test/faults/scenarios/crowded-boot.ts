@@ -17,15 +17,17 @@ export async function crowdedBoot(server: FaultServer, processes: number): Promi
   const [url, alone] = [await emptyDatabase(server), await emptyDatabase(server)];
   await migrateTemplate(alone);
   await withClient(url, (client) => client.query(SLOW));
-  const workers = Array.from({ length: processes }, (_, n) => boot(url, `boot-${n}`));
+  // A role for each tells whose connection is whose.
+  const roles = Array.from({ length: processes }, () => `boot_${randomBytes(4).toString('hex')}`);
+  for (const role of roles) await withClient(url, (client) => client.query(`CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD 'boot'`));
+  const workers = new Map(roles.map((role) => [role, boot(url, role)]));
 
-  const victim = await until(() => migrating(url), { timeout: 50_000, message: 'nobody migrates' });
-  workers[victim]!.kill('SIGKILL');
-  expect(await workers[victim]!.exited).toMatchObject({ signal: 'SIGKILL' });
-  // Its transaction was open: the server has nothing of it.
-  expect(workers[victim]!.events).toEqual([]);
+  const victim = workers.get(await until(() => migrating(url), { timeout: 50_000, interval: 2, message: 'nobody migrates' }))!;
+  victim.kill('SIGKILL');
+  expect(await victim.exited).toMatchObject({ signal: 'SIGKILL' });
+  expect(victim.events.filter(happened('app:started'))).toEqual([]);
 
-  const others = workers.filter((_, n) => n !== victim);
+  const others = [...workers.values()].filter((worker) => worker !== victim);
   await Promise.all(others.map((worker) => worker.waitFor(happened('app:started'), { timeout: 50_000 })));
   await withClient(url, async (client) => {
     const query = async (sql: string, params?: unknown[]): Promise<any[]> => (await client.query(sql, params)).rows;
@@ -33,6 +35,9 @@ export async function crowdedBoot(server: FaultServer, processes: number): Promi
     expect(await dumpSchema({ query })).toBe(expected);
     const [ledger] = await query('SELECT count(*)::int AS steps, count(DISTINCT name)::int AS names FROM notify_queue.job_migrations');
     expect(ledger.steps).toBe(ledger.names);
+    // What the killed one had made is gone, and somebody else has made it.
+    const [{ owner }] = await query(`SELECT tableowner AS owner FROM pg_tables WHERE schemaname = 'notify_queue' AND tablename = 'jobs'`);
+    expect(workers.get(owner)).toSatisfy((worker: Worker) => others.includes(worker));
   });
   for (const worker of others) worker.kill('SIGTERM');
   const exits = await Promise.all(others.map((worker) => worker.exited));
@@ -46,18 +51,20 @@ async function emptyDatabase(server: FaultServer): Promise<string> {
   return databaseUrl(server.url, name);
 }
 
-function boot(url: string, applicationName: string): Worker {
-  return spawnWorker({ url, options: { migrations: 'run' }, env: { ON_SIGTERM: 'close', TYPEORM_OPTIONS: JSON.stringify({ applicationName }) } });
+function boot(url: string, role: string): Worker {
+  const own = new URL(url);
+  own.username = role;
+  own.password = 'boot';
+  return spawnWorker({ url: own.href, options: { migrations: 'run' }, env: { ON_SIGTERM: 'close' } });
 }
 
-/** The number of the process that holds a new table of ours which nobody else sees yet. */
-async function migrating(url: string): Promise<number | undefined> {
+/** The role that has made tables of ours in a transaction that is open. */
+async function migrating(url: string): Promise<string | undefined> {
   return withClient(url, async (client) => {
-    const { rows } = await client.query<{ application_name: string }>(
-      `SELECT DISTINCT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)
-       WHERE datname = current_database() AND mode = 'AccessExclusiveLock' AND granted AND locktype = 'relation'`,
+    const { rows } = await client.query<{ usename: string }>(
+      `SELECT usename FROM pg_locks JOIN pg_stat_activity USING (pid)
+       WHERE datname = current_database() AND usename LIKE 'boot%' AND mode = 'AccessExclusiveLock' AND granted AND locktype = 'relation'`,
     );
-    const name = rows.find((row) => row.application_name.startsWith('boot-'))?.application_name;
-    return name === undefined ? undefined : Number(name.slice('boot-'.length));
+    return rows[0]?.usename;
   });
 }
