@@ -124,6 +124,18 @@ describe('status', () => {
     expect(text).toMatch(/^mail +3 +0 +0 +\d+m?s$/m);
     expect(text).toMatch(/^report +0 +1 +0 +- +suspended$/m);
   });
+
+  it('names the transaction that keeps dead rows from being removed', async () => {
+    const database = await migrated();
+    const holder = await database.client();
+    await holder.query(`SET application_name = 'a long report'; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1`);
+    const { stdout } = await cliOn(database, 'status', '--json');
+    expect(JSON.parse(stdout).oldestTransaction).toMatchObject({ applicationName: 'a long report', openMs: expect.any(Number) });
+    // Short ones are not worth a line.
+    expect((await cliOn(database, 'status')).stdout).not.toContain('a long report');
+    await holder.query('COMMIT');
+    expect(JSON.parse((await cliOn(database, 'status', '--json')).stdout).oldestTransaction).toBeNull();
+  });
 });
 
 describe('rollback', () => {

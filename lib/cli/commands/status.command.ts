@@ -10,6 +10,9 @@ interface StatusOptions extends DatabaseOptions {
   readonly json: boolean;
 }
 
+/** Shorter transactions do no harm. */
+const TELL_OPEN_MS = 10_000;
+
 export function statusCommand(): Command {
   return new Command('status')
     .description('Tells the version of the tables, the jobs of each queue and the processes that run them.')
@@ -37,13 +40,19 @@ async function status({ url, schema, json }: StatusOptions): Promise<void> {
   console.log(json ? JSON.stringify(found, undefined, 2) : describeStatus(found));
 }
 
-function describeStatus({ schema, version, latestVersion, queues, instances }: SchemaStatus): string {
+function describeStatus({ schema, version, latestVersion, queues, instances, oldestTransaction }: SchemaStatus): string {
   if (version < latestVersion) {
     const state = version === 0 ? 'has no tables of the queue' : `is at version ${version} of ${latestVersion}`;
     return `Schema '${schema}' ${state}. Run \`npx notify-queue migrate${schemaArgument(schema)}\`.`;
   }
   const head = `Schema '${schema}' is up to date (version ${version}).`;
-  return [head, describeQueues(queues), describeInstances(instances)].join('\n\n');
+  return [head, describeQueues(queues), describeInstances(instances), ...describeTransaction(oldestTransaction)].join('\n\n');
+}
+
+function describeTransaction(oldest: SchemaStatus['oldestTransaction']): string[] {
+  if (!oldest || oldest.openMs < TELL_OPEN_MS) return [];
+  const who = `${oldest.pid}${oldest.applicationName ? ` (${oldest.applicationName})` : ''}`;
+  return [`Backend ${who} has had a transaction open for ${ms(Math.round(oldest.openMs))}: dead rows that it may see stay in the tables.`];
 }
 
 function describeQueues(queues: readonly QueueStatus[]): string {
