@@ -1,3 +1,4 @@
+import { refusalOf } from '../core/refusal.js';
 import { MigrationsPendingError } from '../errors/configuration.errors.js';
 import { DatabaseUnavailableError } from '../errors/database.errors.js';
 
@@ -8,6 +9,11 @@ const LOST_TEXT =
   /Connection terminated|connection error|not queryable|Query read timeout|timeout exceeded when trying to connect|Connection ended/i;
 const RETRYABLE_STATES = new Set(['40001', '40P01', '55P03']);
 const MISSING_TABLE_STATES = new Set(['42P01', '3F000', '42883', '42703']);
+const ADVICE: Readonly<Record<string, string>> = {
+  '25006': 'It is a standby, or set to read-only; the queue needs the primary.',
+  '53100': 'Its disk is full.',
+  '53300': 'Other clients have taken all connections: see its max_connections, and the pool sizes of your processes.',
+};
 
 interface DriverError {
   code?: string;
@@ -32,6 +38,13 @@ export function isRetryable(error: unknown): boolean {
  */
 export function toQueueError(error: unknown, doing: string): unknown {
   const { code, message } = asDriverError(error);
+  if (refusalOf(error)) {
+    const advice = adviceOn(error);
+    return new DatabaseUnavailableError(
+      `PostgreSQL cannot work for the moment: ${message} (while ${doing}).${advice && ` ${advice}`} Nothing was changed.`,
+      { cause: error, mayHaveRun: false },
+    );
+  }
   if (isConnectionError(error)) {
     return error instanceof DatabaseUnavailableError
       ? error
@@ -49,6 +62,11 @@ export function toQueueError(error: unknown, doing: string): unknown {
     );
   }
   return error;
+}
+
+/** What to do about an error by which PostgreSQL refuses to work; empty when there is nothing to say. */
+export function adviceOn(error: unknown): string {
+  return ADVICE[refusalOf(error) ?? ''] ?? '';
 }
 
 function asDriverError(error: unknown): DriverError {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { EntityManager } from 'typeorm';
 import { DatabaseUnavailableError, QueueClosedError } from '../errors/database.errors.js';
-import { isConnectionError, isRetryable, toQueueError } from './database-errors.js';
+import { adviceOn, isConnectionError, isRetryable, toQueueError } from './database-errors.js';
 import type { Statement } from './statement.js';
 
 /** A row as text: see `Statement` for why nothing is parsed. */
@@ -179,10 +179,11 @@ export class Database {
       return client;
     } catch (error) {
       const { message, code } = error as { message?: string; code?: string };
-      throw new DatabaseUnavailableError(
-        `PostgreSQL did not accept a connection: ${message || code}. Check that it is up, and the data source's host, port and credentials.`,
-        { cause: error, mayHaveRun: false },
-      );
+      const advice = adviceOn(error) || "Check that it is up, and the data source's host, port and credentials.";
+      throw new DatabaseUnavailableError(`PostgreSQL did not accept a connection: ${message || code}. ${advice}`, {
+        cause: error,
+        mayHaveRun: false,
+      });
     }
   }
 }

@@ -19,6 +19,8 @@ interface Doom {
 
 /** A way to the server on which things go wrong. */
 export class FaultProxy {
+  /** How many have connected so far. */
+  connections = 0;
   private readonly links = new Set<Link>();
   /** What is on its way, in order, and when it may arrive. */
   private readonly travelling: Array<{ readonly at: number; readonly deliver: () => void }> = [];
@@ -122,6 +124,7 @@ export class FaultProxy {
   }
 
   private join(near: Socket): void {
+    this.connections++;
     const link: Link = { near, far: connect(Number(this.target.port || 5_432), this.target.hostname), severed: false };
     const { far } = link;
     this.links.add(link);

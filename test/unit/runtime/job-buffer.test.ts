@@ -184,4 +184,16 @@ describe('TroubleLog', () => {
       'debug Sweeping failed',
     ]);
   });
+
+  it('warns once of a server that cannot work, whatever it says of that', () => {
+    const { log, lines } = logOf();
+    const trouble = new TroubleLog(log);
+    const full = (file: string): Error => {
+      const cause = Object.assign(new Error(`could not extend file ${file}`), { code: '53100' });
+      return new DatabaseUnavailableError(cause.message, { cause, mayHaveRun: false });
+    };
+    for (const file of ['a', 'b']) trouble.report('Sweeping failed', full(file));
+    trouble.report('Progress could not be stored', full('c'));
+    expect(lines).toEqual(['warn Sweeping failed: could not extend file a']);
+  });
 });
