@@ -105,7 +105,8 @@ export async function hostilePath(world: World): Promise<void> {
   await expect(dataSource.query('SELECT now()')).rejects.toThrow('hijacked now');
   await world.query('ALTER SEQUENCE hostile.calls RESTART');
 
-  const [first] = await Promise.all([world.startWorker(), world.startWorker()]);
+  const first = await world.startWorker();
+  await world.startWorker();
   const producing = world.produce(4, () => ({ ms: world.random.integer(40), failures: world.random.integer(6) === 0 ? 1 : 0 }));
   for (let i = 0; i < 10; i++) await world.enqueueInTransaction('work', {}, i % 3 > 0);
   await dataSource.transaction(async (manager) => {
@@ -120,7 +121,7 @@ export async function hostilePath(world: World): Promise<void> {
     expect(await configs.list({ manager })).toHaveLength(1);
   });
   await sleep(300);
-  first!.kill('SIGKILL');
+  first.kill('SIGKILL');
   const { id } = await queue.enqueue('work', {}, { delay: '1m' });
   await queue.move(id, 'other');
   await queue.move(id, 'default');

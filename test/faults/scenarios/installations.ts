@@ -9,9 +9,8 @@ import { OPTIONS, RESCUE_MS, SPARE_MS, type World } from '../world.js';
 /** Two installations in one database, both with workers: jobs, wakes and configuration stay where they belong. */
 export async function twoInstallations(world: World, schemas: readonly [string, string]): Promise<void> {
   const [one, other] = schemas;
-  const workersOf = (schema: string, count: number): Array<Promise<Worker>> =>
-    Array.from({ length: count }, () => world.startWorker({ options: { ...OPTIONS, schema } }));
-  const started = await Promise.all([...workersOf(one, 2), ...workersOf(other, 2)]);
+  const started: Worker[] = [];
+  for (const schema of [one, one, other]) started.push(await world.startWorker({ options: { ...OPTIONS, schema } }));
   const ofOther = new Set(started.slice(2));
   const otherApp = await startApp({ url: world.url, queue: { role: 'producer', schema: other } });
   try {

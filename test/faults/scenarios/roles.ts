@@ -12,7 +12,7 @@ import { executing } from '../../support/plans.js';
 import { SAMPLE_PARAMS } from '../../support/sample-params.js';
 import { withClient } from '../../support/server.js';
 import { until } from '../../support/wait.js';
-import { happened, type Worker } from '../../support/worker.js';
+import { happened } from '../../support/worker.js';
 import { LEASE_MS, RESCUE_MS, SPARE_MS, type World } from '../world.js';
 import { ALL_ROLES, forbiddenTo, ROLES, type Role } from './roles/forbidden.js';
 
@@ -48,7 +48,7 @@ export async function migrateAsOwner(url: string): Promise<void> {
 export async function eachRoleDoesItsPart(world: World): Promise<void> {
   await world.query(`SELECT notify_queue.history_prepare('{-5 days}')`);
   const url = as('worker', world.url);
-  const [first, second] = (await Promise.all([1, 2].map(() => world.startWorker({ url })))) as [Worker, Worker];
+  const [first, second] = [await world.startWorker({ url }), await world.startWorker({ url })];
   // A partition past its time was dropped and new ones made, by one of the two.
   await until(() => [...first.events, ...second.events].some((it) => it.type === 'log:written' && /^Dropped \d day/.test(it.message)));
   const [made] = await world.query(`SELECT count(*)::int AS partitions FROM pg_class WHERE relname LIKE 'job_history_2%' AND relkind = 'r'`);
