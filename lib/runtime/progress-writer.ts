@@ -5,11 +5,17 @@ import type { TroubleLog } from './trouble-log.js';
 const INTERVAL_MS = 100;
 const MAX_BATCH_CHARS = 4_000_000;
 
+interface Item {
+  readonly reservation: number;
+  readonly progress: string;
+}
+
 /** Writes the progress of running jobs, the latest value of each, at most ten times a second. */
 export class ProgressWriter {
-  private readonly pending = new Map<string, { reservation: number; progress: string }>();
+  private readonly pending = new Map<string, Item>();
+  /** On its way to the database. */
+  private writing: ReadonlyMap<string, Item> | undefined;
   private timer: NodeJS.Timeout | undefined;
-  private writing = false;
 
   constructor(
     private readonly store: ReservationStore,
@@ -22,10 +28,13 @@ export class ProgressWriter {
     this.plan();
   }
 
-  /** Hands over what was not written yet, for a job that is being settled. */
+  /**
+   * Hands over what is not known to be written yet, for a job that is being settled: a write that is on its way,
+   * on another connection, may arrive when the job is gone.
+   */
   take(id: string): string | null {
-    if (this.pending.size === 0) return null;
-    const item = this.pending.get(id);
+    if (this.pending.size === 0 && !this.writing) return null;
+    const item = this.pending.get(id) ?? this.writing?.get(id);
     this.pending.delete(id);
     return item?.progress ?? null;
   }
@@ -42,29 +51,28 @@ export class ProgressWriter {
   }
 
   /** The values that were given first; the others wait for the next write. */
-  private takeBatch(): Array<{ id: string; reservation: number; progress: string }> {
-    const items = [];
+  private takeBatch(): Map<string, Item> {
+    const batch = new Map<string, Item>();
     let chars = 0;
     for (const [id, item] of this.pending) {
       chars += item.progress.length;
-      if (items.length > 0 && chars > MAX_BATCH_CHARS) break;
-      items.push({ id, ...item });
+      if (batch.size > 0 && chars > MAX_BATCH_CHARS) break;
+      batch.set(id, item);
       this.pending.delete(id);
     }
-    return items;
+    return batch;
   }
 
   private async write(): Promise<void> {
     this.timer = undefined;
-    const items = this.takeBatch();
-    if (items.length === 0) return;
-    this.writing = true;
+    if (this.pending.size === 0) return;
+    this.writing = this.takeBatch();
     try {
-      await this.store.progress(items, this.instanceId());
+      await this.store.progress([...this.writing].map(([id, item]) => ({ id, ...item })), this.instanceId());
     } catch (error) {
       this.trouble.report('Progress could not be stored', error);
     }
-    this.writing = false;
+    this.writing = undefined;
     if (this.pending.size > 0) this.plan();
   }
 }
