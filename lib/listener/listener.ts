@@ -96,6 +96,7 @@ export class Listener {
       client.on('error', () => resolve());
       client.on('end', () => resolve());
     });
+    let direct = false;
     try {
       this.client = client;
       await client.connect();
@@ -103,7 +104,7 @@ export class Listener {
         if (channel === beatChannel) heartbeat.receive(payload);
         else this.dispatch(channel, payload);
       });
-      const direct = await leadsToItsOwnSession(client);
+      direct = await leadsToItsOwnSession(client);
       if (!direct) await this.proveThroughPooler(client, beatChannel, heartbeat);
       // Only now: where sessions are shared, whoever gets this one next would be subscribed.
       const { jobs, configs, signals } = this.options.channels;
@@ -116,7 +117,8 @@ export class Listener {
       await Promise.race([lost, heartbeat.keepProving()]);
       return false;
     } catch (error) {
-      const unfit = error instanceof SharedSessionError || (!this.up && heartbeat.unanswered);
+      // In a session of its own a heartbeat may be late, on a slow server, but not go to somebody else.
+      const unfit = error instanceof SharedSessionError || (!direct && !this.up && heartbeat.unanswered);
       this.report(error, unfit);
       return unfit;
     } finally {
