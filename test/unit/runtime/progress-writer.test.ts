@@ -9,7 +9,7 @@ it('hands over progress that is on its way, and nothing that has arrived', async
   const sent = deferred();
   const arrived = deferred();
   const progress = (): Promise<void> => (sent.resolve(), arrived.promise);
-  const writer = new ProgressWriter({ progress } as unknown as ReservationStore, {} as TroubleLog);
+  const writer = new ProgressWriter({ progress } as unknown as ReservationStore, () => 'i', {} as TroubleLog);
   const [job, other] = [{ id: 'a', reservation: 1 }, { id: 'b', reservation: 1 }] as RunningJob[];
   writer.save(job!, '1');
   writer.save(other!, '2');
