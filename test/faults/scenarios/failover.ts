@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
 import { FaultProxy } from '../../support/fault-proxy.js';
 import { withClient } from '../../support/server.js';
 import { until } from '../../support/wait.js';
@@ -16,6 +17,7 @@ export interface Pair {
 }
 
 const RECOVERY_MS = 10_000;
+const READ_ONLY = /cannot work for the moment: .*read-only transaction/;
 
 /** Ends with the test. Asynchronous at first. */
 export async function startPair(): Promise<Pair> {
@@ -49,6 +51,9 @@ export async function failover(world: World, { primary, standby, address }: Pair
   const again = await Promise.all(workers.map((worker) => worker.waitFor(startedAfter(promotedAt), { timeout: RECOVERY_MS + SPARE_MS })));
   const what = readOnlyMs > 0 ? `a standby that was read-only for ${readOnlyMs} ms` : 'a standby';
   world.recovered(`30: all workers work again on ${what}`, Math.max(...again.map(({ at }) => at)) - promotedAt, RECOVERY_MS);
+  // That the server is read-only is told once by each, at most; by somebody it is.
+  const told = workers.map(({ events }) => events.filter((event) => event.type === 'log:written' && event.level === 'warn' && READ_ONLY.test(event.message)).length);
+  expect(Math.max(...told)).toBe(readOnlyMs > 0 ? 1 : 0);
   await sleep(500);
   await producing.stop();
   await world.settled();
