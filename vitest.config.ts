@@ -2,6 +2,9 @@ import { defineConfig } from 'vitest/config';
 
 const DATABASE_TESTS = 'test/{integration,faults,e2e}/**/*.test.ts';
 
+/** What takes long is run by `npm run faults` only. */
+const LONG_TESTS = process.env['FAULT_MINUTES'] ? [] : ['test/faults/**/*.long.test.ts'];
+
 /** Two projects, so that unit tests run without a server: `vitest run --project unit`. */
 export default defineConfig({
   test: {
@@ -26,6 +29,7 @@ export default defineConfig({
         test: {
           name: 'database',
           include: [DATABASE_TESTS],
+          exclude: LONG_TESTS,
           globalSetup: ['test/support/global-setup.ts'],
         },
       },

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { heldSnapshot } from './scenarios/held-snapshot.js';
 import { nastyHandlers } from './scenarios/nasty-handlers.js';
 import { openTransactions } from './scenarios/open-transactions.js';
 import { BY_ID, sameKey } from './scenarios/same-id.js';
@@ -13,6 +12,4 @@ describe('faults', OPTIONS, () => {
     expect(await faults.after((it) => sameKey(it, BY_ID, 64, LONG ? 30_000 : 3_000))).toEqual([]));
   it('21: transactions are rolled back, to a savepoint too, lose their connection, or commit late', async () =>
     expect(await faults.after((it) => openTransactions(it, LONG ? 10_000 : 1_000))).toEqual([]));
-  it('26: a transaction at repeatable read is open while many jobs pass', async () =>
-    expect(await faults.after((it) => (LONG ? heldSnapshot(it, 200_000, 0.8) : heldSnapshot(it, 20_000, 0.5)))).toEqual([]));
 });

@@ -35,6 +35,9 @@ export async function stoppedWorker(world: World, resumed: Resumed): Promise<voi
 export async function lateSettlement(world: World): Promise<void> {
   const proxy = await FaultProxy.forTest(world.url);
   const first = await world.startWorker({ url: proxy.url });
+  // So that no connection needs setting up when the job ends: what is kept back must be the settlement itself.
+  for (let i = 0; i < 20; i++) await world.enqueue('work', { ms: 20 });
+  await world.settled();
   const id = (await world.enqueue('work', { ms: 700 })) as string;
   await first.waitFor(happened('job:started', id));
   proxy.hold();
