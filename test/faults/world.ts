@@ -188,7 +188,7 @@ export class World {
   }
 
   /** Waits until every worker has been shown the configuration as the table has it, or for too long. */
-  async configsShown(timeout = SPARE_MS): Promise<void> {
+  async configsShown(timeout = 15_000): Promise<void> {
     this.present = this.workers.filter((worker) => !worker.hasExited);
     const rows = await this.query('SELECT key, value FROM notify_queue.job_configs');
     const isEqual = (shown: Map<string, string>) => shown.size === rows.length && rows.every(({ key, value }) => shown.get(key) === value);
