@@ -50,6 +50,9 @@ export class Database {
       types: AS_TEXT,
     } as pg.PoolConfig);
     this.pool.on('error', options.onIdleError);
+    // Without a listener, a connection that breaks while it is in use would end the process. It may break in the very
+    // packet that opens it, before whoever asked for it goes on.
+    this.pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   /**
@@ -173,10 +176,7 @@ export class Database {
 
   private async connect(): Promise<pg.PoolClient> {
     try {
-      const client = await this.pool.connect();
-      // Without a listener, a connection that breaks while it is in use would end the process.
-      if (client.listenerCount('error') === 0) client.on('error', () => undefined);
-      return client;
+      return await this.pool.connect();
     } catch (error) {
       const { message, code } = error as { message?: string; code?: string };
       const advice = adviceOn(error) || "Check that it is up, and the data source's host, port and credentials.";

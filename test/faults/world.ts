@@ -210,7 +210,8 @@ export class World {
 
   async violations(): Promise<Violation[]> {
     if (this.workers.some((worker) => !worker.hasExited)) await this.configsShown();
-    return check(await this.history());
+    const gone = await Promise.all(this.workers.filter((worker) => worker.hasExited).map((worker) => brokenDown(worker)));
+    return [...check(await this.history()), ...gone.flat().map((text) => ({ invariant: 'I11' as const, text }))];
   }
 
   /** What is over and checked need not be checked again. */
@@ -254,9 +255,15 @@ export class World {
   }
 }
 
+/** Nobody asked a process to go that ends with an error. */
+async function brokenDown(worker: Worker): Promise<string[]> {
+  const { code } = await worker.exited;
+  return code ? [`process ${worker.pid} went by itself with code ${code}: ${worker.stderr}`] : [];
+}
+
 /** What is wrong with how it goes; a killed one has gone. */
 async function stop(worker: Worker): Promise<string[]> {
-  if (worker.hasExited) return [];
+  if (worker.hasExited) return brokenDown(worker);
   worker.kill('SIGCONT');
   worker.kill('SIGTERM');
   const exit = await Promise.race([worker.exited, sleep(GRACE_MS + 1_000 + SPARE_MS, undefined, { ref: false })]);

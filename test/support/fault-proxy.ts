@@ -107,6 +107,7 @@ export class FaultProxy {
   /** Ends all that is wrong: what was kept back arrives, and both ends of what broke at one end are closed. */
   heal(): void {
     this.slowDown(0);
+    this.doom = undefined;
     this.release();
     for (const { near, far, severed } of this.links) {
       if (severed) for (const socket of [near, far]) socket.destroy();
