@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 const DATABASE_TESTS = 'test/{integration,faults,e2e}/**/*.test.ts';
 
 /** What takes long is run by `npm run faults` only. */
-const LONG_TESTS = process.env['FAULT_MINUTES'] ? [] : ['test/faults/**/*.long.test.ts'];
+const LONG_TESTS = process.env['FAULT_ALL'] ? [] : ['test/faults/**/*.long.test.ts'];
 
 /** Two projects, so that unit tests run without a server: `vitest run --project unit`. */
 export default defineConfig({

@@ -36,7 +36,7 @@ export function useWorlds(): (server: FaultServer, ...how: Parameters<Faults['af
     world = undefined;
   });
   afterAll(() => {
-    if (LONG) printTimes();
+    if (process.env['FAULT_ALL']) printTimes();
   });
   return async (server, scenario, options) => {
     onTestFailed(() => console.error(`seed ${SEED}`));
