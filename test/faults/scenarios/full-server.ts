@@ -11,8 +11,8 @@ import { LEASE_MS, RESCUE_MS, SPARE_MS, type World } from '../world.js';
 
 /** So many warnings a worker may write while the server cannot work, however long that takes. */
 const MAX_WARNINGS = 8;
-/** So many times a second it may try: to renew its lease, to register anew, to reserve, to sweep. */
-const MAX_TRIES = 60;
+/** So many times a second it may try: to renew its lease (of 1.5 s, so every 75 ms), to register anew, to reserve, to sweep. */
+const MAX_TRIES = 120;
 
 /**
  * The disk is full while callers enqueue and jobs end, and a worker dies whose jobs cannot be rescued until there is
@@ -21,7 +21,8 @@ const MAX_TRIES = 60;
 export async function fullDisk(world: World, disk: SmallDisk): Promise<void> {
   const [mortal, ...workers] = [await world.startWorker(), await world.startWorker(), await world.startWorker()];
   const producing = world.produce(4, () => ({ ms: world.random.integer(60) }));
-  for (let i = 0; i < 9; i++) await world.enqueue('work', { ms: 2_000 });
+  // As many as three workers have slots, so that each gets some.
+  for (let i = 0; i < 30; i++) await world.enqueue('work', { ms: 2_000 });
   await mortal!.waitFor((event) => event.type === 'job:started' && (event.payload as { ms: number }).ms === 2_000);
   await disk.fill();
   mortal!.kill('SIGKILL');
