@@ -3,6 +3,8 @@ export type { NotifyQueueOptionsFactory } from './notify-queue.module-definition
 export { JobQueue } from './job-queue.js';
 export { JobConfigs, toBoolean, toNumber } from './job-configs.js';
 export { JobHandler, type JobHandlerOptions } from './decorators/job-handler.decorator.js';
+export { JobPayload, JobRef, JobSignal } from './decorators/job-params.decorators.js';
+export { isJobContext, jobOf } from './job-context/job-context.js';
 export { defineJob } from './define-job.js';
 export {
   Abandon,
@@ -68,6 +70,7 @@ export type {
   Status,
 } from './interfaces/job-record.interface.js';
 export type {
+  EnhancerOptions,
   ListenOptions,
   NotifyQueueExtras,
   NotifyQueueOptions,

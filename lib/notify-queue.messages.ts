@@ -12,9 +12,13 @@ export const twoHandlers = (name: string, first: string, second: string): string
 export const twoQueues = (name: string, one: string, other: string, method: string): string =>
   `Job '${name}' is defined for queue '${one}', but ${method} claims it for queue '${other}'. Let the handler name no queue, or the same one.`;
 
-export const scopedHandler = (name: string, method: string): string =>
-  `${method} handles job '${name}', but its class is request-scoped or transient, so there is no instance to call. ` +
-  'Make the class a singleton, or move the handler to one.';
+export const transientHandler = (name: string, method: string): string =>
+  `${method} handles job '${name}', but its class is transient, so there is no instance to call. ` +
+  'Make the class a singleton or request-scoped, or move the handler to one that is.';
+
+export const undecoratedParam = (method: string, index: number): string =>
+  `${method} has a parameter without a decorator, number ${index + 1}, beside others with one. ` +
+  'Decorate it with @JobRef() for the job, @JobPayload() for the payload, @JobSignal() for the signal, or one of your own.';
 
 export const badHandlerOption = (method: string, problem: string): string => `${method}: ${problem}`;
 

@@ -10,6 +10,7 @@ import { assertSchemaName, DEFAULT_SCHEMA } from './core/schema-name.js';
 import { IgnoreSuccess } from './core/success-modes.js';
 import type { FailureModeSpec } from './interfaces/failure-mode.interface.js';
 import type { NotifyQueueOptions, QueueOptions, Role } from './interfaces/module-options.interface.js';
+import type { GlobalEnhancers } from './job-context/global-enhancers.js';
 import type { SuccessModeSpec } from './interfaces/success-mode.interface.js';
 import { SUSPENDED_KEY } from './notify-queue.constants.js';
 
@@ -43,6 +44,7 @@ export interface ResolvedOptions {
   readonly migrations: 'run' | 'check' | 'none';
   readonly maxPayloadSize: number;
   readonly maxCrashes: number;
+  readonly enhancers: GlobalEnhancers;
   readonly resolveManager: NotifyQueueOptions['resolveManager'];
 }
 
@@ -84,6 +86,7 @@ export function resolveOptions(raw: NotifyQueueOptions = {}, schema: unknown = D
     migrations: reader.oneOf('migrations', 'check', ['run', 'check', 'none']),
     maxPayloadSize: reader.integer('maxPayloadSize', 1_048_576, 1, MAX_PAYLOAD_SIZE),
     maxCrashes: reader.integer('maxCrashes', 3, 1, 1_000),
+    enhancers: readEnhancers(reader),
     resolveManager: reader.value<NotifyQueueOptions['resolveManager']>('resolveManager', undefined, 'a function', (value) =>
       typeof value === 'function' ? (value as NotifyQueueOptions['resolveManager']) : undefined,
     ),
@@ -178,6 +181,17 @@ function readRetention(reader: OptionReader, defaults: Kept): Kept {
   };
   inner.done();
   return kept;
+}
+
+function readEnhancers(reader: OptionReader): GlobalEnhancers {
+  const inner = new OptionReader(reader.raw('enhancers') ?? {}, 'enhancers');
+  const enhancers = {
+    guards: inner.boolean('guards', false),
+    interceptors: inner.boolean('interceptors', false),
+    filters: inner.boolean('filters', false),
+  };
+  inner.done();
+  return enhancers;
 }
 
 function readListenUrl(raw: unknown): string | undefined {

@@ -6,6 +6,7 @@ import { HandlerRegistry } from './handler-registry.js';
 import type { NotifyQueueExtras, NotifyQueueOptions } from './interfaces/module-options.interface.js';
 import type { Log } from './interfaces/ports/index.js';
 import { JobConfigs } from './job-configs.js';
+import { HandlerInvoker } from './job-context/handler-invoker.js';
 import { JobQueue } from './job-queue.js';
 import { NewJobs } from './new-jobs.js';
 import { BATCHER, CONFIG_FEED, LOG, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.constants.js';
@@ -22,6 +23,7 @@ import { queueEntities, Stores } from './store/index.js';
 /** The composition root: the one place that names adapters. */
 export function createProviders({ dataSource, schema }: NotifyQueueExtras): Provider[] {
   return [
+    HandlerInvoker,
     ProcessorExplorer,
     NotifyQueueLifecycle,
     { provide: LOG, useFactory: createLog },

@@ -11,8 +11,10 @@ import { HandlerConflictError, InvalidHandlerError, InvalidOptionError } from '.
 import type { FoundHandler } from './handler-registry.js';
 import type { FailureHandler } from './interfaces/failure-mode.interface.js';
 import type { SuccessHandler } from './interfaces/success-mode.interface.js';
+import { HandlerInvoker } from './job-context/handler-invoker.js';
+import { decoratedParams } from './job-context/handler-metadata.js';
 import { DEFAULT_QUEUE } from './notify-queue.constants.js';
-import { badHandlerOption, modeClassMissing, scopedHandler, twoQueues } from './notify-queue.messages.js';
+import { badHandlerOption, modeClassMissing, transientHandler, twoQueues, undecoratedParam } from './notify-queue.messages.js';
 
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
@@ -26,6 +28,7 @@ export class ProcessorExplorer {
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
+    private readonly invoker: HandlerInvoker,
   ) {}
 
   /** @throws InvalidHandlerError, InvalidOptionError, HandlerConflictError */
@@ -37,7 +40,7 @@ export class ProcessorExplorer {
       if (wrapper.instance) seen.add(wrapper.instance as object);
       return this.scanner
         .getAllMethodNames(prototype)
-        .flatMap((method) => marksOf(prototype, method).map((mark) => toHandler(wrapper, prototype, method, mark)));
+        .flatMap((method) => this.handlersOf(wrapper, prototype, method));
     });
   }
 
@@ -57,6 +60,13 @@ export class ProcessorExplorer {
       if (stage.mode === 'custom') this.findFailureHandler(stage.className);
     }
     if (successMode?.mode === 'custom') this.findSuccessHandler(successMode.className);
+  }
+
+  private handlersOf(wrapper: Wrapper, prototype: object, method: string): FoundHandler[] {
+    const marks = marksOf(prototype, method);
+    if (marks.length === 0) return [];
+    const invoke = this.invoker.of(wrapper, prototype, method);
+    return marks.map((mark) => ({ ...readHandler(wrapper, prototype, method, mark), invoke }));
   }
 
   private findMode<Mode extends object>(className: string, method: keyof Mode & string): Mode {
@@ -90,14 +100,17 @@ function marksOf(prototype: object, method: string): JobHandlerMetadata[] {
   return (Reflect.getOwnMetadata(JOB_HANDLER_METADATA, value) ?? []) as JobHandlerMetadata[];
 }
 
-function toHandler(wrapper: Wrapper, prototype: object, methodName: string, mark: JobHandlerMetadata): FoundHandler {
+function readHandler(wrapper: Wrapper, prototype: object, methodName: string, mark: JobHandlerMetadata): Omit<FoundHandler, 'invoke'> {
   const method = `${prototype.constructor.name}.${methodName}`;
   const name = typeof mark.job === 'object' ? peek(mark.job, 'name') : mark.job;
   if (!isName(name)) {
     throw new InvalidHandlerError(badHandlerOption(method, `@JobHandler needs a job's definition or its name: ${NAME_EXPECTED}.`));
   }
-  if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient) {
-    throw new InvalidHandlerError(scopedHandler(name, method));
+  if (wrapper.isTransient) throw new InvalidHandlerError(transientHandler(name, method));
+  const decorated = decoratedParams(prototype, methodName);
+  const { length } = (prototype as Record<string, (...args: unknown[]) => unknown>)[methodName]!;
+  for (let i = 0; decorated.length > 0 && i < length; i++) {
+    if (!decorated.includes(i)) throw new InvalidHandlerError(undecoratedParam(method, i));
   }
   const defined = read(`definition of ${name}`, typeof mark.job === 'object' ? peek(mark.job, 'options') : {}, true);
   const own = read(`@JobHandler(${name}) on ${method}`, mark.options, false);
@@ -120,8 +133,6 @@ function toHandler(wrapper: Wrapper, prototype: object, methodName: string, mark
       failureMode,
       successMode: own.settings.successMode ?? defined.settings.successMode,
     },
-    // By name at each call, so that a method replaced later, by a spy or a proxy, is the one called.
-    invoke: (job) => (wrapper.instance as Record<string, (job: unknown) => unknown>)[methodName]?.(job),
   };
 }
 

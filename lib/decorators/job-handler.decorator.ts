@@ -23,10 +23,20 @@ type HandledPayload<Name extends string> = Name extends keyof JobTypes
     : never
   : never;
 
-type HandlerMethod<Payload, Result> = <Method extends (job: Job<Payload>) => Result | Promise<Result>>(
+/** A method that takes the `Job` must take this payload. What parameters with decorators get, their decorators say. */
+type TakesPayload<Method extends (...args: never[]) => unknown, Payload> =
+  Parameters<Method> extends [infer First, ...unknown[]]
+    ? [First] extends [Job<infer Taken>]
+      ? [Payload] extends [Taken]
+        ? unknown
+        : { readonly 'The payload of the job is': Payload }
+      : unknown
+    : unknown;
+
+type HandlerMethod<Payload, Result> = <Method extends (...args: never[]) => Result | Promise<Result>>(
   target: object,
   key: string | symbol,
-  descriptor: TypedPropertyDescriptor<Method>,
+  descriptor: TypedPropertyDescriptor<Method> & TakesPayload<Method, Payload>,
 ) => void;
 
 /**

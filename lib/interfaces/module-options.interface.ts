@@ -30,6 +30,20 @@ export interface ListenOptions {
   url?: string;
 }
 
+/**
+ * Which enhancers that the application registered for everything (`APP_GUARD`, `useGlobalGuards` and the like) apply to
+ * job handlers as well. Those that a handler or its class has of its own always apply, and so do global pipes, to
+ * parameters with `@JobPayload()`.
+ */
+export interface EnhancerOptions {
+  /** A global guard that wants a request refuses every job: see `isJobContext`. @default false */
+  guards?: boolean;
+  /** @default false */
+  interceptors?: boolean;
+  /** They are told of errors; what becomes of the job they do not decide. @default false */
+  filters?: boolean;
+}
+
 /** Options of `NotifyQueueModule.forRoot`. Every one has a default; unknown keys are refused at boot. */
 export interface NotifyQueueOptions {
   /** @default 'all' */
@@ -56,6 +70,8 @@ export interface NotifyQueueOptions {
   maxPayloadSize?: number;
   /** A job is abandoned when so many of its runs ended with their process dying or losing its lease. @default 3 */
   maxCrashes?: number;
+  /** Which global guards, interceptors and filters apply to handlers. @default none */
+  enhancers?: EnhancerOptions;
   /**
    * The transaction that a call without `manager` belongs to, for example from AsyncLocalStorage;
    * undefined when there is none.

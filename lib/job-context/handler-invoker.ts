@@ -1,0 +1,86 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ContextIdFactory, ExternalContextCreator, ModuleRef, type ContextId, type DiscoveryService, type ParamsFactory } from '@nestjs/core';
+import { REQUEST_CONTEXT_ID } from '@nestjs/core/internal';
+import type { Job } from '../interfaces/job.interface.js';
+import { RESOLVED_OPTIONS } from '../notify-queue.constants.js';
+import type { ResolvedOptions } from '../notify-queue.options.js';
+import { jobContexts, type JobContexts } from './global-enhancers.js';
+import { decoratedParams, hasEnhancers, PARAMS_METADATA } from './handler-metadata.js';
+import { JOB_CONTEXT } from './job-context.js';
+import { Refusals } from './refusals.js';
+
+type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
+type Instance = Record<string, (...args: unknown[]) => unknown>;
+type Invoke = (job: Job) => unknown;
+
+/** Where the payload is among the arguments that pipes may change. */
+const PARAMS: ParamsFactory = {
+  exchangeKeyForValue: (_type, property, [job]: [Job<Record<string, unknown> | null>]) =>
+    typeof property === 'string' ? job.payload?.[property] : job.payload,
+};
+const OWN = { guards: true, interceptors: true, filters: false };
+const FILTERS = { guards: false, interceptors: false, filters: true };
+
+/** Calls handlers, with the guards, interceptors, pipes, filters and parameters that they have, or directly when they have none. */
+@Injectable()
+export class HandlerInvoker {
+  private readonly contexts: JobContexts;
+  private readonly refusals: Refusals;
+  private readonly errors = new WeakMap<Job, unknown>();
+
+  constructor(creator: ExternalContextCreator, @Inject(RESOLVED_OPTIONS) options: ResolvedOptions) {
+    this.contexts = jobContexts(creator, options.enhancers);
+    this.refusals = new Refusals(this.contexts.creator);
+  }
+
+  /** How to call this method of a provider. What applies to it is found out at the first call, when the application is complete. */
+  of(wrapper: Wrapper, prototype: object, method: string): Invoke {
+    let invoke: Invoke | undefined;
+    return (job) => (invoke ??= this.create(wrapper, prototype, method))(job);
+  }
+
+  private create(wrapper: Wrapper, prototype: object, method: string): Invoke {
+    const isPlain = !hasEnhancers(prototype, method) && decoratedParams(prototype, method).length === 0 && !this.contexts.hasGlobals();
+    if (!wrapper.isDependencyTreeStatic()) return (job) => this.inScope(wrapper, method, isPlain, job);
+    // By name at each call, so that a method replaced later, by a spy or a proxy, is the one called.
+    if (isPlain) return (job) => (wrapper.instance as Instance)[method]?.(job);
+    return this.inContext(wrapper.instance as Instance, method);
+  }
+
+  /** An instance for this job, or for its tenant, with the job as its request. */
+  private async inScope(wrapper: Wrapper, method: string, isPlain: boolean, job: Job): Promise<unknown> {
+    const contextId = ContextIdFactory.getByRequest(job);
+    Object.defineProperty(job, REQUEST_CONTEXT_ID, { value: contextId });
+    const modules = wrapper.host!.getProviderByKey<ModuleRef>(ModuleRef).instance;
+    const request: unknown = wrapper.isDependencyTreeDurable() ? contextId.payload : job;
+    modules.registerRequestByContextId(request, contextId);
+    const instance = await modules.resolve<Instance>(wrapper.token as string, contextId, { strict: true });
+    return isPlain ? instance[method]?.(job) : this.inContext(instance, method, contextId, wrapper.id)(job);
+  }
+
+  private inContext(instance: Instance, method: string, contextId?: ContextId, inquirerId?: string): Invoke {
+    const { creator } = this.contexts;
+    const callback = instance[method] as (...args: unknown[]) => unknown;
+    const run = creator.create(instance, callback, method, PARAMS_METADATA, PARAMS, contextId, inquirerId, OWN, JOB_CONTEXT);
+    const rethrow = copyMetadata(callback, (job: unknown) => {
+      throw this.errors.get(job as Job);
+    });
+    const observe = creator.create(instance, rethrow, method, undefined, undefined, contextId, inquirerId, FILTERS, JOB_CONTEXT);
+    return async (job) => {
+      try {
+        return await run(job);
+      } catch (error) {
+        // A filter may look at the error. What becomes of the job is not its business.
+        this.errors.set(job, error);
+        await observe(job).catch(() => undefined);
+        throw this.refusals.toOutcome(error);
+      }
+    };
+  }
+}
+
+/** Filters are found by what the method carries. */
+function copyMetadata(from: object, to: (job: unknown) => unknown): (job: unknown) => unknown {
+  for (const key of Reflect.getMetadataKeys(from)) Reflect.defineMetadata(key, Reflect.getMetadata(key, from), to);
+  return to;
+}

@@ -1,0 +1,24 @@
+import {
+  EXCEPTION_FILTERS_METADATA,
+  GUARDS_METADATA,
+  INTERCEPTORS_METADATA,
+  PIPES_METADATA,
+  ROUTE_ARGS_METADATA,
+} from '@nestjs/common/internal';
+
+/** Where parameter decorators leave their marks. */
+export const PARAMS_METADATA = ROUTE_ARGS_METADATA;
+
+const ENHANCERS = [GUARDS_METADATA, INTERCEPTORS_METADATA, PIPES_METADATA, EXCEPTION_FILTERS_METADATA];
+
+/** Whether a method or its class has guards, interceptors, pipes or filters of its own. */
+export function hasEnhancers(prototype: object, method: string): boolean {
+  const targets = [prototype.constructor, (prototype as Record<string, object>)[method] as object];
+  return targets.some((target) => ENHANCERS.some((key) => Reflect.hasMetadata(key, target)));
+}
+
+/** Indexes of the parameters that have decorators. */
+export function decoratedParams(prototype: object, method: string): number[] {
+  const marks = (Reflect.getMetadata(PARAMS_METADATA, prototype.constructor, method) ?? {}) as Record<string, { index: number }>;
+  return Object.values(marks).map(({ index }) => index);
+}
