@@ -1,0 +1,156 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { type ExecutionContext, Inject, Injectable, type CanActivate, Scope, UseGuards } from '@nestjs/common';
+import { type ContextId, ContextIdFactory, type ContextIdStrategy, type HostComponentInfo, ModuleRef, REQUEST } from '@nestjs/core';
+import { afterEach, describe, expect, it } from 'vitest';
+import { isJobContext, type Job, JobHandler, JobPayload, jobOf } from '../../../lib/index.js';
+import { bootError, useApps } from '../../support/apps.js';
+import { useTestDatabase } from '../../support/database.js';
+import { until } from '../../support/wait.js';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+describe('scopes of job handlers', () => {
+  const database = useTestDatabase();
+  const start = useApps(database, { sweepInterval: '1m' });
+
+  it('a request-scoped handler is made for each job, which is its REQUEST, and shared by all that the job makes', async () => {
+    @Injectable({ scope: Scope.REQUEST })
+    class Ledger {
+      readonly entries: string[] = [];
+      constructor(@Inject(REQUEST) readonly job: Job) {}
+    }
+    let made = 0;
+    @Injectable()
+    class Booking {
+      constructor(private readonly ledger: Ledger) {}
+      book(): void {
+        this.ledger.entries.push(`booked by ${this.ledger.job.name}`);
+      }
+    }
+    @Injectable()
+    class Handlers {
+      constructor(
+        private readonly ledger: Ledger,
+        private readonly booking: Booking,
+        private readonly modules: ModuleRef,
+        @Inject(REQUEST) private readonly job: Job<{ n: number }>,
+      ) {
+        made++;
+      }
+      @JobHandler('scoped')
+      async run(job: Job<{ n: number }>) {
+        this.booking.book();
+        const again = await this.modules.resolve(Ledger, ContextIdFactory.getByRequest(job));
+        return { same: this.job === job && this.ledger.job === job && again === this.ledger, entries: this.ledger.entries };
+      }
+    }
+    const { queue } = await start({ providers: [Ledger, Booking, Handlers] });
+    const jobs = await queue.enqueueMany('scoped', Array.from({ length: 5 }, (_, n) => ({ n })));
+    for (const { id } of jobs) expect(await queue.result(id)).toEqual({ same: true, entries: ['booked by scoped'] });
+    expect(made).toBe(5);
+  });
+
+  it('a request-scoped handler has its guards and parameters too', async () => {
+    class Guard implements CanActivate {
+      canActivate = (context: ExecutionContext) => isJobContext(context) && jobOf<{ ok: boolean }>(context).payload.ok;
+    }
+    @Injectable({ scope: Scope.REQUEST })
+    class Handlers {
+      constructor(@Inject(REQUEST) private readonly job: Job) {}
+      @JobHandler('guarded')
+      @UseGuards(Guard)
+      run(@JobPayload('ok') ok: boolean): string {
+        return `${this.job.name} ${ok}`;
+      }
+    }
+    const { queue } = await start({ providers: [Handlers] });
+    expect(await queue.result((await queue.enqueue('guarded', { ok: true })).id)).toBe('guarded true');
+    await expect(queue.result((await queue.enqueue('guarded', { ok: false })).id)).rejects.toMatchObject({ code: 'JOB_ABANDONED' });
+  });
+
+  it('what cannot be made for a job fails its run', async () => {
+    @Injectable({ scope: Scope.REQUEST })
+    class Broken {
+      constructor() {
+        throw new Error('No such tenant');
+      }
+      @JobHandler('broken')
+      run(): void {}
+    }
+    const { queue } = await start({ providers: [Broken] });
+    const { id } = await queue.enqueue('broken', {});
+    await expect(queue.result(id)).rejects.toMatchObject({ failure: { message: 'No such tenant' } });
+  });
+
+  describe('durable', () => {
+    afterEach(() => ContextIdFactory.apply(undefined as unknown as ContextIdStrategy));
+
+    it('a durable handler is made once for each tenant, as the strategy says', async () => {
+      const trees = new Map<string, ContextId>();
+      ContextIdFactory.apply({
+        attach(contextId: ContextId, job: Job<{ tenant: string }>) {
+          const { tenant } = job.payload;
+          const tree = trees.get(tenant) ?? ContextIdFactory.create();
+          trees.set(tenant, tree);
+          return {
+            resolve: (info: HostComponentInfo) => (info.isTreeDurable ? tree : contextId),
+            payload: { tenant },
+          };
+        },
+      });
+      const made: string[] = [];
+      @Injectable({ scope: Scope.REQUEST, durable: true })
+      class Handlers {
+        constructor(@Inject(REQUEST) private readonly context: { tenant: string }) {
+          made.push(context.tenant);
+        }
+        @JobHandler('durable')
+        run(): string {
+          return this.context.tenant;
+        }
+      }
+      const { queue } = await start({ providers: [Handlers], queue: { defaults: { concurrency: 1 } } });
+      for (const tenant of ['blue', 'red', 'blue', 'red', 'blue']) {
+        expect(await queue.result((await queue.enqueue('durable', { tenant })).id)).toBe(tenant);
+      }
+      expect(made.sort()).toEqual(['blue', 'red']);
+    });
+  });
+
+  it('memory stays flat over many request-scoped jobs', { timeout: 120_000 }, async () => {
+    @Injectable({ scope: Scope.REQUEST })
+    class Handlers {
+      private readonly ballast = new Array(1_000).fill(0);
+      constructor(@Inject(REQUEST) private readonly job: Job) {}
+      @JobHandler('many')
+      run(): void {
+        if (!this.job || this.ballast.length === 0) throw new Error('Not made');
+      }
+    }
+    const { queue } = await start({ providers: [Handlers], queue: { defaults: { concurrency: 50, retention: 'none' } } });
+    const jobs = Number(process.env['SCOPED_JOBS'] ?? 5_000);
+    const heapAfter = async (count: number): Promise<number> => {
+      for (let left = count; left > 0; left -= 5_000) {
+        await queue.enqueueMany('many', Array.from({ length: Math.min(left, 5_000) }, () => ({})));
+        }
+      await until(async () => (await queue.status('default')).count === 0, { timeout: 100_000, interval: 50 });
+      collectGarbage();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = await heapAfter(2_000);
+    const after = await heapAfter(jobs);
+    // Each instance alone has 8 kB.
+    expect((after - before) / jobs).toBeLessThan(200);
+  });
+
+  it('a transient handler is refused at boot', async () => {
+    @Injectable({ scope: Scope.TRANSIENT })
+    class Handlers {
+      @JobHandler('transient')
+      run(): void {}
+    }
+    expect(await bootError(database, { providers: [Handlers] })).toMatchObject({ code: 'INVALID_HANDLER' });
+  });
+});
