@@ -21,6 +21,7 @@ export function defineJob<Payload = unknown, Result = unknown>(
   if (!isName(name)) throw new InvalidOptionError('defineJob.name', name, NAME_EXPECTED);
   const reader = new OptionReader(options, `defineJob('${name}')`);
   readQueue(reader);
+  readJobQueue(reader);
   readPriority(reader);
   reader.duration('delay', 0);
   readRunOptions(reader);
@@ -40,6 +41,11 @@ export function readQueue(reader: OptionReader): string | undefined {
   return reader.value<string | undefined>('queue', undefined, NAME_EXPECTED, (value) =>
     isName(value) ? value : undefined,
   );
+}
+
+/** @throws InvalidOptionError */
+export function readJobQueue(reader: OptionReader): string | undefined {
+  return reader.value<string | undefined>('jobQueue', undefined, NAME_EXPECTED, (value) => (isName(value) ? value : undefined));
 }
 
 /** @throws InvalidOptionError */

@@ -8,6 +8,8 @@ import { queueOptionsOf, type ResolvedOptions } from './notify-queue.options.js'
 export interface FoundHandler extends Handler {
   /** The queue that its definition or options name. */
   readonly queue: string;
+  /** Name of the `forRoot` that it belongs to. */
+  readonly jobQueue: string;
   readonly settings: RunSettings;
   /** `Class.method`, for texts. */
   readonly method: string;

@@ -1,6 +1,7 @@
 export { NotifyQueueModule } from './notify-queue.module.js';
 export type { NotifyQueueOptionsFactory } from './notify-queue.module-definition.js';
 export { JobQueue } from './job-queue.js';
+export { getJobConfigsToken, getJobQueueToken, InjectJobConfigs, InjectJobQueue } from './job-queue.tokens.js';
 export { JobConfigs, toBoolean, toNumber } from './job-configs.js';
 export { JobHandler, type JobHandlerOptions } from './decorators/job-handler.decorator.js';
 export { JobPayload, JobRef, JobSignal } from './decorators/job-params.decorators.js';

@@ -15,7 +15,7 @@ import type { EnqueueOptions } from './interfaces/enqueue.interface.js';
 import type { JobDefinition } from './interfaces/job-definition.interface.js';
 import type { NewJob } from './interfaces/ports/index.js';
 import { readManager } from './manager-option.js';
-import { DEFAULT_QUEUE } from './notify-queue.constants.js';
+import { DEFAULT_NAME, DEFAULT_QUEUE } from './notify-queue.constants.js';
 import type { ResolvedOptions } from './notify-queue.options.js';
 
 export type JobInput = JobDefinition | string;
@@ -85,6 +85,13 @@ export class NewJobs {
     );
   }
 
+  /** A definition belongs to one JobQueue; where its rows would go otherwise, no handler of it looks. */
+  private checkJobQueue(name: string, jobQueue: string): void {
+    if (jobQueue === this.options.name) return;
+    const other = `the definition of '${name}' for JobQueue '${jobQueue}'`;
+    throw new InvalidArgumentError('job', `one for JobQueue '${this.options.name}': inject the other one with @InjectJobQueue('${jobQueue}')`, other);
+  }
+
   private toNewJob(template: Template, payload: unknown, id: string, what: string): NewJob {
     const { queue, name, priority, delayMs, runAtMs, options } = template;
     // Spelled out: spreading the template took longer than all the rest.
@@ -95,6 +102,7 @@ export class NewJobs {
     const name = typeof job === 'object' ? peek(job, 'name') : job;
     assertName('job', name);
     const defined = typeof job === 'string' ? {} : optionsOf(job, name);
+    if (typeof job !== 'string') this.checkJobQueue(name, defined.jobQueue ?? DEFAULT_NAME);
     const reader = new OptionReader(options, 'enqueue');
     const manager = readManager(reader);
     const id = reader.raw('id');

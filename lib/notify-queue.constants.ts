@@ -6,6 +6,11 @@ export const RUNTIME = Symbol('NotifyQueue:Runtime');
 export const BATCHER = Symbol('NotifyQueue:EnqueueBatcher');
 export const LOG = Symbol('NotifyQueue:Log');
 
+/** The name of a `forRoot` that has none. */
+export const DEFAULT_NAME = 'default';
+/** Provider that tells the name of a `forRoot`; a registered symbol, so that two copies of this package see each other. */
+export const MODULE_NAME = Symbol.for('nestjs-notify-queue:name');
+
 /** Key of the config row that suspends every queue. */
 export const SUSPENDED_KEY = 'suspended';
 /** The queue of jobs that name none. */

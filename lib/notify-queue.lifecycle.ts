@@ -9,7 +9,7 @@ import { ModulesContainer } from '@nestjs/core';
 import { DuplicateModuleError } from './errors/configuration.errors.js';
 import { type FoundHandler, HandlerRegistry } from './handler-registry.js';
 import type { Log } from './interfaces/ports/index.js';
-import { BATCHER, LOG, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.constants.js';
+import { BATCHER, LOG, MODULE_NAME, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.constants.js';
 import { handlerMapped, noShutdownHooks, twoModules } from './notify-queue.messages.js';
 import { queueOptionsOf, type ResolvedOptions } from './notify-queue.options.js';
 import type { NotifyQueueRuntime } from './notify-queue.runtime.js';
@@ -27,6 +27,8 @@ const SHUTDOWN_HOOKS_GRACE_MS = 10_000;
  */
 @Injectable()
 export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
+  private readonly names: readonly string[];
+
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     @Inject(STORES) private readonly stores: Stores,
@@ -38,11 +40,12 @@ export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstra
     private readonly closer: ConnectionCloser,
     modules: ModulesContainer,
   ) {
-    startLastAndStopFirst(modules);
+    this.names = startLastAndStopFirst(modules);
   }
 
   async onModuleInit(): Promise<void> {
     try {
+      this.explorer.checkJobQueues(this.names);
       const queues = [this.options.defaults, ...this.options.queues.values()];
       for (const settings of [...queues, ...this.handlers.all().map((handler) => handler.settings)]) {
         this.explorer.checkModes(settings);
@@ -93,12 +96,14 @@ export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstra
  * and a global module counts as farthest of all. Job handlers need the opposite: everything they may
  * use must be ready before the first job and still there for the last one.
  *
+ * @returns the names of all `forRoot`
  * @throws DuplicateModuleError
  */
-function startLastAndStopFirst(modules: ModulesContainer): void {
-  const ours = [...modules.values()].filter(({ providers }) =>
-    [...providers.values()].some(({ metatype }) => metatype === NotifyQueueLifecycle),
-  );
-  if (ours.length > 1) throw new DuplicateModuleError(twoModules());
+function startLastAndStopFirst(modules: ModulesContainer): string[] {
+  const ours = [...modules.values()].filter(({ providers }) => providers.has(MODULE_NAME));
+  const names = ours.map(({ providers }) => providers.get(MODULE_NAME)?.instance as string);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) throw new DuplicateModuleError(twoModules(twice));
   for (const module of ours) module.distance = -1;
+  return names;
 }

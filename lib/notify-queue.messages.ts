@@ -26,9 +26,13 @@ export const entitiesMissing = (dataSource: string, schema: string): string =>
   `The queue's entities are not registered with ${dataSource}. Set autoLoadEntities: true in TypeOrmModule.forRoot(), ` +
   `or add this line to its options: entities: [...notifyQueueEntities(${schema === DEFAULT_SCHEMA ? '' : `'${schema}'`})]`;
 
-export const twoModules = (): string =>
-  'NotifyQueueModule.forRoot() is imported twice in this application, which would run every job handler from two ' +
-  'queues. Import it once, in the root module; JobQueue and JobConfigs can be injected everywhere.';
+export const twoModules = (name: string): string =>
+  `NotifyQueueModule.forRoot() is imported twice under the name '${name}' in this application, which would run every job ` +
+  'handler from two queues. Import it once, in the root module, where JobQueue and JobConfigs can be injected everywhere; ' +
+  "or give one of them another { name } and { schema }, and its handlers { jobQueue: '<name>' }.";
+
+export const noSuchModule = (jobQueue: string, method: string, names: readonly string[]): string =>
+  `${method} handles jobs of JobQueue '${jobQueue}', and there is no NotifyQueueModule.forRoot({ name: '${jobQueue}' }). Known: ${names.join(', ')}.`;
 
 export const noShutdownHooks = (): string =>
   'app.enableShutdownHooks() was not called: on SIGTERM running jobs are cut off, and run again only when the lease is over';

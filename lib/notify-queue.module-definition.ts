@@ -10,7 +10,7 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYN
     .setClassMethodName('forRoot')
     .setFactoryMethodName('createNotifyQueueOptions')
     .setExtras<NotifyQueueExtras>(
-      { isGlobal: true, dataSource: undefined, schema: undefined },
+      { isGlobal: true, name: undefined, dataSource: undefined, schema: undefined },
       (definition) => definition,
     )
     .build();

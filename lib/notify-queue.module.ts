@@ -3,14 +3,15 @@ import { DiscoveryModule } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { NotifyQueueExtras } from './interfaces/module-options.interface.js';
 import { ConnectionCloserModule } from './connection-closer.module.js';
-import { JobConfigs } from './job-configs.js';
-import { JobQueue } from './job-queue.js';
+import { isName, NAME_EXPECTED } from './core/names.js';
+import { InvalidOptionError } from './errors/configuration.errors.js';
+import { getJobConfigsToken, getJobQueueToken } from './job-queue.tokens.js';
 import { ASYNC_OPTIONS_TYPE, ConfigurableModuleClass, OPTIONS_TYPE } from './notify-queue.module-definition.js';
 import { createProviders } from './notify-queue.providers.js';
 import { notifyQueueEntities } from './store/index.js';
 
 /**
- * Background jobs in the application's own PostgreSQL. Import it once, in the root module.
+ * Background jobs in the application's own PostgreSQL. Import it once, in the root module, or once for each name.
  *
  * @example
  * NotifyQueueModule.forRoot({ queues: { mail: { concurrency: 20 } } })
@@ -29,12 +30,15 @@ export class NotifyQueueModule extends ConfigurableModuleClass {
 }
 
 function complete(module: DynamicModule, extras: NotifyQueueExtras): DynamicModule {
+  const { name } = extras;
+  if (name !== undefined && !isName(name)) throw new InvalidOptionError('name', name, NAME_EXPECTED);
+  const tokens = [getJobQueueToken(name), getJobConfigsToken(name)];
   const entities = TypeOrmModule.forFeature(notifyQueueEntities(extras.schema), extras.dataSource);
   return {
     ...module,
     global: extras.isGlobal ?? true,
     imports: [...(module.imports ?? []), DiscoveryModule, ConnectionCloserModule, entities],
     providers: [...(module.providers ?? []), ...createProviders(extras)],
-    exports: [JobQueue, JobConfigs, entities],
+    exports: [...tokens, entities],
   };
 }

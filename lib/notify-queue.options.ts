@@ -12,7 +12,7 @@ import type { FailureModeSpec } from './interfaces/failure-mode.interface.js';
 import type { NotifyQueueOptions, QueueOptions, Role } from './interfaces/module-options.interface.js';
 import type { GlobalEnhancers } from './job-context/global-enhancers.js';
 import type { SuccessModeSpec } from './interfaces/success-mode.interface.js';
-import { SUSPENDED_KEY } from './notify-queue.constants.js';
+import { DEFAULT_NAME, SUSPENDED_KEY } from './notify-queue.constants.js';
 
 /** Options of one queue, every one set. */
 export interface ResolvedQueue {
@@ -29,6 +29,8 @@ export interface ResolvedQueue {
 
 /** Options of the module: resolved, checked and frozen once. Nothing else reads the raw ones. */
 export interface ResolvedOptions {
+  /** Of this `forRoot`, among several. */
+  readonly name: string;
   readonly schema: string;
   readonly role: Role;
   readonly queues: ReadonlyMap<string, ResolvedQueue>;
@@ -64,7 +66,11 @@ const BUILT_IN: ResolvedQueue = {
 };
 
 /** @throws InvalidOptionError naming the option, its value and what was expected */
-export function resolveOptions(raw: NotifyQueueOptions = {}, schema: unknown = DEFAULT_SCHEMA): ResolvedOptions {
+export function resolveOptions(
+  raw: NotifyQueueOptions = {},
+  schema: unknown = DEFAULT_SCHEMA,
+  name: string = DEFAULT_NAME,
+): ResolvedOptions {
   assertSchemaName(schema);
   const reader = new OptionReader(raw, '');
   const retained = { ...BUILT_IN, ...readRetention(reader, BUILT_IN) };
@@ -72,6 +78,7 @@ export function resolveOptions(raw: NotifyQueueOptions = {}, schema: unknown = D
   const listen = reader.raw('listen') ?? true;
   const leaseMs = reader.duration('lease', 15_000, 500, HOUR_MS);
   const resolved: ResolvedOptions = {
+    name,
     schema,
     role: reader.oneOf('role', 'all', ['all', 'producer', 'worker']),
     queues: readQueues(reader.raw('queues') ?? {}, defaults),

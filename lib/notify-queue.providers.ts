@@ -8,8 +8,9 @@ import type { Log } from './interfaces/ports/index.js';
 import { JobConfigs } from './job-configs.js';
 import { HandlerInvoker } from './job-context/handler-invoker.js';
 import { JobQueue } from './job-queue.js';
+import { getJobConfigsToken, getJobQueueToken } from './job-queue.tokens.js';
 import { NewJobs } from './new-jobs.js';
-import { BATCHER, CONFIG_FEED, LOG, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.constants.js';
+import { BATCHER, CONFIG_FEED, DEFAULT_NAME, LOG, MODULE_NAME, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.constants.js';
 import { NotifyQueueLifecycle } from './notify-queue.lifecycle.js';
 import { entitiesMissing } from './notify-queue.messages.js';
 import { MODULE_OPTIONS_TOKEN } from './notify-queue.module-definition.js';
@@ -21,13 +22,15 @@ import { EnqueueBatcher } from './runtime/enqueue-batcher.js';
 import { queueEntities, Stores } from './store/index.js';
 
 /** The composition root: the one place that names adapters. */
-export function createProviders({ dataSource, schema }: NotifyQueueExtras): Provider[] {
+export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: NotifyQueueExtras): Provider[] {
   return [
+    { provide: MODULE_NAME, useValue: name },
+    ...aliases(name),
     HandlerInvoker,
     ProcessorExplorer,
     NotifyQueueLifecycle,
-    { provide: LOG, useFactory: createLog },
-    { provide: RESOLVED_OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: (raw: NotifyQueueOptions) => resolveOptions(raw, schema) },
+    { provide: LOG, useFactory: () => createLog(name) },
+    { provide: RESOLVED_OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: (raw: NotifyQueueOptions) => resolveOptions(raw, schema, name) },
     {
       provide: STORES,
       inject: [RESOLVED_OPTIONS, getDataSourceToken(dataSource), LOG],
@@ -37,7 +40,7 @@ export function createProviders({ dataSource, schema }: NotifyQueueExtras): Prov
       provide: HandlerRegistry,
       inject: [RESOLVED_OPTIONS, ProcessorExplorer],
       useFactory: (options: ResolvedOptions, explorer: ProcessorExplorer) =>
-        new HandlerRegistry(options, () => explorer.findHandlers()),
+        new HandlerRegistry(options, () => explorer.findHandlers(options.name)),
     },
     { provide: CONFIG_FEED, inject: [STORES, LOG], useFactory: openFeed },
     {
@@ -113,8 +116,17 @@ async function openFeed(stores: Stores, log: Log): Promise<ConfigFeed> {
   return feed;
 }
 
-function createLog(): Log {
-  const logger = new Logger('NotifyQueue');
+/** What can be injected everywhere, under tokens that tell several queues apart. */
+function aliases(name: string): Provider[] {
+  if (name === DEFAULT_NAME) return [];
+  return [
+    { provide: getJobQueueToken(name), useExisting: JobQueue },
+    { provide: getJobConfigsToken(name), useExisting: JobConfigs },
+  ];
+}
+
+function createLog(name: string): Log {
+  const logger = new Logger(name === DEFAULT_NAME ? 'NotifyQueue' : `NotifyQueue:${name}`);
   return {
     debug: (message, params) => logger.debug(message, ...(params ? [params] : [])),
     log: (message, params) => logger.log(message, ...(params ? [params] : [])),

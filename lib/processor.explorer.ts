@@ -6,15 +6,15 @@ import { OptionReader } from './core/option-reader.js';
 import { peek } from './core/peek.js';
 import { readRunOptions, type RunSettings } from './core/run-options.js';
 import { JOB_HANDLER_METADATA, type JobHandlerMetadata } from './decorators/job-handler.decorator.js';
-import { readPriority, readQueue } from './define-job.js';
+import { readJobQueue, readPriority, readQueue } from './define-job.js';
 import { HandlerConflictError, InvalidHandlerError, InvalidOptionError } from './errors/configuration.errors.js';
 import type { FoundHandler } from './handler-registry.js';
 import type { FailureHandler } from './interfaces/failure-mode.interface.js';
 import type { SuccessHandler } from './interfaces/success-mode.interface.js';
 import { HandlerInvoker } from './job-context/handler-invoker.js';
 import { decoratedParams } from './job-context/handler-metadata.js';
-import { DEFAULT_QUEUE } from './notify-queue.constants.js';
-import { badHandlerOption, modeClassMissing, transientHandler, twoQueues, undecoratedParam } from './notify-queue.messages.js';
+import { DEFAULT_NAME, DEFAULT_QUEUE } from './notify-queue.constants.js';
+import { badHandlerOption, modeClassMissing, noSuchModule, transientHandler, twoQueues, undecoratedParam } from './notify-queue.messages.js';
 
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
@@ -31,8 +31,19 @@ export class ProcessorExplorer {
     private readonly invoker: HandlerInvoker,
   ) {}
 
-  /** @throws InvalidHandlerError, InvalidOptionError, HandlerConflictError */
-  findHandlers(): FoundHandler[] {
+  /** Those of one `forRoot`. @throws InvalidHandlerError, InvalidOptionError, HandlerConflictError */
+  findHandlers(jobQueue: string): FoundHandler[] {
+    return this.allHandlers().filter((handler) => handler.jobQueue === jobQueue);
+  }
+
+  /** @throws InvalidHandlerError when one names a JobQueue that is not among these */
+  checkJobQueues(names: readonly string[]): void {
+    for (const { jobQueue, method } of this.allHandlers()) {
+      if (!names.includes(jobQueue)) throw new InvalidHandlerError(noSuchModule(jobQueue, method, names));
+    }
+  }
+
+  private allHandlers(): FoundHandler[] {
     const seen = new Set<object>();
     return this.wrappers().flatMap((wrapper) => {
       const prototype = prototypeOf(wrapper);
@@ -127,6 +138,7 @@ function readHandler(wrapper: Wrapper, prototype: object, methodName: string, ma
   return {
     name,
     queue,
+    jobQueue: own.jobQueue ?? defined.jobQueue ?? DEFAULT_NAME,
     method,
     settings: {
       maxJobTimeMs: own.settings.maxJobTimeMs ?? defined.settings.maxJobTimeMs,
@@ -139,11 +151,12 @@ function readHandler(wrapper: Wrapper, prototype: object, methodName: string, ma
 function read(path: string, options: unknown, isDefinition: boolean) {
   const reader = new OptionReader(options, path);
   const queue = readQueue(reader);
+  const jobQueue = readJobQueue(reader);
   if (isDefinition) {
     readPriority(reader);
     reader.duration('delay', 0);
   }
   const settings = readRunOptions(reader);
   reader.done();
-  return { queue, settings };
+  return { queue, jobQueue, settings };
 }

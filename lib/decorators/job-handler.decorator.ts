@@ -6,6 +6,8 @@ import type { JobDefinition, JobTypes, ResultOf, RunOptions } from '../interface
 export interface JobHandlerOptions extends RunOptions {
   /** @default the definition's queue, else 'default' */
   queue?: string;
+  /** Name of the `NotifyQueueModule.forRoot` whose jobs it handles. @default the definition's, else 'default' */
+  jobQueue?: string;
 }
 
 /** What the decorator leaves on a method. */

@@ -15,6 +15,8 @@ export interface RunOptions {
 export interface JobDefinitionOptions extends RunOptions {
   /** @default 'default' */
   queue?: string;
+  /** Name of the `NotifyQueueModule.forRoot` that it belongs to. @default 'default' */
+  jobQueue?: string;
   /** -32768 to 32767, lower runs first. @default 0 */
   priority?: number;
   /** Wait this long before the first run. @default 0 */

@@ -81,6 +81,11 @@ export interface NotifyQueueOptions {
 
 /** Options that stand beside `useFactory` in `forRootAsync`, because entities and tokens are computed from them. */
 export interface NotifyQueueExtras {
+  /**
+   * Tells several `forRoot` of one application apart, each with its own schema or data source: inject the other ones
+   * with `@InjectJobQueue(name)`, and give their handlers and definitions `jobQueue: name`. @default 'default'
+   */
+  name?: string;
   /** Schema of the tables. @default 'notify_queue' */
   schema?: string;
   /** Name of the TypeORM data source. @default the default data source */

@@ -85,23 +85,25 @@ const SHARED = {
  * tables, whose partial indexes and partitions TypeORM cannot express.
  */
 export function createEntities(schema: string) {
+  // TypeORM and Nest tell entities of one data source apart by name.
+  const named = (name: string): string => (schema === DEFAULT_SCHEMA ? name : `${name}:${schema}`);
   return {
     Job: new EntitySchema<JobEntity>({
-      name: 'NotifyQueueJob',
+      name: named('NotifyQueueJob'),
       schema,
       tableName: 'jobs',
       synchronize: false,
       columns: { ...SHARED, dueAt: instant('due_at', true), retryAt: instant('retry_at', true), failureState: json('failure_state') },
     }),
     JobHistory: new EntitySchema<JobHistoryEntity>({
-      name: 'NotifyQueueJobHistory',
+      name: named('NotifyQueueJobHistory'),
       schema,
       tableName: 'job_history',
       synchronize: false,
       columns: { ...SHARED, finishedAt: instant('finished_at'), keepUntil: instant('keep_until'), result: json('result') },
     }),
     JobConfig: new EntitySchema<JobConfigEntity>({
-      name: 'NotifyQueueJobConfig',
+      name: named('NotifyQueueJobConfig'),
       schema,
       tableName: 'job_configs',
       synchronize: false,
@@ -114,7 +116,7 @@ export function createEntities(schema: string) {
       },
     }),
     JobInstance: new EntitySchema<JobInstanceEntity>({
-      name: 'NotifyQueueJobInstance',
+      name: named('NotifyQueueJobInstance'),
       schema,
       tableName: 'job_instances',
       synchronize: false,
