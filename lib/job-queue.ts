@@ -6,6 +6,7 @@ import { isManager, MANAGER_EXPECTED } from './manager-option.js';
 import { assertId, assertName } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
 import { peek } from './core/peek.js';
+import { InvalidArgumentError } from './errors/enqueue.errors.js';
 import { JobNotFoundError, JobStateError } from './errors/job.errors.js';
 import type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
 import type { JobDefinition, PayloadOf, ResultOf } from './interfaces/job-definition.interface.js';
@@ -37,6 +38,7 @@ export interface JobQueueParts {
   readonly signals: SignalHub;
   readonly newJobs: NewJobs;
   readonly isListening: () => boolean;
+  readonly start: () => Promise<void>;
 }
 
 /**
@@ -224,6 +226,19 @@ export class JobQueue {
   watch(id: string): Observable<JobRecord> {
     assertId('id', id);
     return this.watcher.watch(id);
+  }
+
+  /**
+   * Begins to run jobs in this process, for `autoStart: 'manual'`. Otherwise, and when called again, it does nothing.
+   *
+   * @throws InvalidArgumentError in a process with `role: 'producer'`
+   * @throws DatabaseUnavailableError
+   */
+  async start(): Promise<void> {
+    if (this.parts.options.role === 'producer') {
+      throw new InvalidArgumentError('role', "'all' or 'worker', to run jobs", "'producer'");
+    }
+    await this.parts.start();
   }
 
   private async insert({ jobs, manager: explicit, once }: Enqueue): Promise<void> {

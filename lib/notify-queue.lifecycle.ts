@@ -6,12 +6,12 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { DuplicateModuleError } from './errors/configuration.errors.js';
-import { type FoundHandler, HandlerRegistry } from './handler-registry.js';
+import { HandlerRegistry } from './handler-registry.js';
 import type { Log } from './interfaces/ports/index.js';
-import { BATCHER, LOG, MODULE_NAME, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.constants.js';
-import { handlerMapped, noShutdownHooks, twoModules } from './notify-queue.messages.js';
-import { queueOptionsOf, type ResolvedOptions } from './notify-queue.options.js';
+import { BATCHER, LOG, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.constants.js';
+import { noShutdownHooks } from './notify-queue.messages.js';
+import { namesOf, queueModules } from './notify-queue.siblings.js';
+import type { ResolvedOptions } from './notify-queue.options.js';
 import type { NotifyQueueRuntime } from './notify-queue.runtime.js';
 import { ConnectionCloser } from './connection-closer.module.js';
 import { ProcessorExplorer } from './processor.explorer.js';
@@ -27,8 +27,6 @@ const SHUTDOWN_HOOKS_GRACE_MS = 10_000;
  */
 @Injectable()
 export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
-  private readonly names: readonly string[];
-
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     @Inject(STORES) private readonly stores: Stores,
@@ -38,14 +36,14 @@ export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstra
     private readonly handlers: HandlerRegistry,
     private readonly explorer: ProcessorExplorer,
     private readonly closer: ConnectionCloser,
-    modules: ModulesContainer,
+    private readonly modules: ModulesContainer,
   ) {
-    this.names = startLastAndStopFirst(modules);
+    startLastAndStopFirst(modules);
   }
 
   async onModuleInit(): Promise<void> {
     try {
-      this.explorer.checkJobQueues(this.names);
+      this.explorer.checkJobQueues(namesOf(this.modules));
       const queues = [this.options.defaults, ...this.options.queues.values()];
       for (const settings of [...queues, ...this.handlers.all().map((handler) => handler.settings)]) {
         this.explorer.checkModes(settings);
@@ -55,27 +53,17 @@ export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstra
       await this.stores.close();
       throw error;
     }
-    this.runtime.start(this.ownHandlers().length > 0);
+    this.runtime.start();
     this.closer.add(() => this.close());
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    const found = this.ownHandlers();
-    if (found.length === 0) return;
-    for (const { name, queue, method } of found) {
-      this.log.log(handlerMapped(name, queue, queueOptionsOf(this.options, queue).concurrency, method));
-    }
-    await this.runtime.startEngine(this.handlers, this.explorer);
-    setTimeout(() => this.checkShutdownHooks(), SHUTDOWN_HOOKS_GRACE_MS).unref();
+    if (this.options.autoStart === 'bootstrap') await this.runtime.startEngine();
+    if (this.options.role !== 'producer' && this.handlers.all().length > 0) setTimeout(() => this.checkShutdownHooks(), SHUTDOWN_HOOKS_GRACE_MS).unref();
   }
 
   async onModuleDestroy(): Promise<void> {
     await this.runtime.stopEngine();
-  }
-
-  /** The handlers whose jobs this process runs. */
-  private ownHandlers(): FoundHandler[] {
-    return this.options.role === 'producer' ? [] : this.handlers.all();
   }
 
   private checkShutdownHooks(): void {
@@ -95,15 +83,7 @@ export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstra
  * Nest calls hooks by a module's distance from the root: the farthest starts first and stops last,
  * and a global module counts as farthest of all. Job handlers need the opposite: everything they may
  * use must be ready before the first job and still there for the last one.
- *
- * @returns the names of all `forRoot`
- * @throws DuplicateModuleError
  */
-function startLastAndStopFirst(modules: ModulesContainer): string[] {
-  const ours = [...modules.values()].filter(({ providers }) => providers.has(MODULE_NAME));
-  const names = ours.map(({ providers }) => providers.get(MODULE_NAME)?.instance as string);
-  const twice = names.find((name, index) => names.indexOf(name) < index);
-  if (twice !== undefined) throw new DuplicateModuleError(twoModules(twice));
-  for (const module of ours) module.distance = -1;
-  return names;
+function startLastAndStopFirst(modules: ModulesContainer): void {
+  for (const module of queueModules(modules)) module.distance = -1;
 }

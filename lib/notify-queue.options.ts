@@ -33,6 +33,9 @@ export interface ResolvedOptions {
   readonly name: string;
   readonly schema: string;
   readonly role: Role;
+  readonly autoStart: 'bootstrap' | 'manual';
+  /** Undefined: all. */
+  readonly runQueues: ReadonlySet<string> | undefined;
   readonly queues: ReadonlyMap<string, ResolvedQueue>;
   readonly defaults: ResolvedQueue;
   readonly allowUnknownQueues: boolean;
@@ -81,6 +84,10 @@ export function resolveOptions(
     name,
     schema,
     role: reader.oneOf('role', 'all', ['all', 'producer', 'worker']),
+    autoStart: reader.oneOf('autoStart', 'bootstrap', ['bootstrap', 'manual']),
+    runQueues: reader.value('runQueues', undefined, `an array of queue names, each ${NAME_EXPECTED}`, (value) =>
+      Array.isArray(value) && value.every(isName) ? new Set(value) : undefined,
+    ),
     queues: readQueues(reader.raw('queues') ?? {}, defaults),
     defaults,
     allowUnknownQueues: reader.boolean('allowUnknownQueues', true),
@@ -105,6 +112,11 @@ export function resolveOptions(
 /** Options of a queue, the defaults if it is not configured. */
 export function queueOptionsOf(options: ResolvedOptions, queue: string): ResolvedQueue {
   return options.queues.get(queue) ?? options.defaults;
+}
+
+/** Whether this process runs jobs of a queue that it has handlers for. */
+export function runsQueue(options: ResolvedOptions, queue: string): boolean {
+  return options.role !== 'producer' && (options.runQueues?.has(queue) ?? true);
 }
 
 /** Keys of the config rows that suspend a queue. */

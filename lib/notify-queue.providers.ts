@@ -1,4 +1,5 @@
 import { Logger, type Provider } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { EntitiesNotRegisteredError } from './errors/configuration.errors.js';
@@ -15,6 +16,7 @@ import { NotifyQueueLifecycle } from './notify-queue.lifecycle.js';
 import { entitiesMissing } from './notify-queue.messages.js';
 import { MODULE_OPTIONS_TOKEN } from './notify-queue.module-definition.js';
 import { resolveOptions, type ResolvedOptions } from './notify-queue.options.js';
+import { namesOf } from './notify-queue.siblings.js';
 import { NotifyQueueRuntime } from './notify-queue.runtime.js';
 import { ProcessorExplorer } from './processor.explorer.js';
 import { ConfigFeed } from './runtime/config-feed.js';
@@ -25,12 +27,18 @@ import { queueEntities, Stores } from './store/index.js';
 export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: NotifyQueueExtras): Provider[] {
   return [
     { provide: MODULE_NAME, useValue: name },
-    ...aliases(name),
     HandlerInvoker,
     ProcessorExplorer,
     NotifyQueueLifecycle,
     { provide: LOG, useFactory: () => createLog(name) },
-    { provide: RESOLVED_OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: (raw: NotifyQueueOptions) => resolveOptions(raw, schema, name) },
+    {
+      provide: RESOLVED_OPTIONS,
+      inject: [MODULE_OPTIONS_TOKEN, ModulesContainer],
+      useFactory: (raw: NotifyQueueOptions, modules: ModulesContainer) => {
+        namesOf(modules);
+        return resolveOptions(raw, schema, name);
+      },
+    },
     {
       provide: STORES,
       inject: [RESOLVED_OPTIONS, getDataSourceToken(dataSource), LOG],
@@ -45,9 +53,8 @@ export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: Not
     { provide: CONFIG_FEED, inject: [STORES, LOG], useFactory: openFeed },
     {
       provide: RUNTIME,
-      inject: [RESOLVED_OPTIONS, STORES, CONFIG_FEED, LOG],
-      useFactory: (options: ResolvedOptions, stores: Stores, feed: ConfigFeed, log: Log) =>
-        new NotifyQueueRuntime(options, stores, feed, log),
+      inject: [RESOLVED_OPTIONS, STORES, CONFIG_FEED, HandlerRegistry, ProcessorExplorer, LOG],
+      useFactory: (...parts: ConstructorParameters<typeof NotifyQueueRuntime>) => new NotifyQueueRuntime(...parts),
     },
     {
       provide: BATCHER,
@@ -56,13 +63,13 @@ export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: Not
         new EnqueueBatcher(stores.reservations, (jobs) => runtime.takeOver(jobs)),
     },
     {
-      provide: JobConfigs,
+      provide: getJobConfigsToken(name),
       inject: [STORES, CONFIG_FEED, LOG],
       useFactory: (stores: Stores, feed: ConfigFeed, log: Log) => new JobConfigs(stores.configs, feed, log),
     },
     {
-      provide: JobQueue,
-      inject: [RESOLVED_OPTIONS, STORES, JobConfigs, BATCHER, RUNTIME, HandlerRegistry],
+      provide: getJobQueueToken(name),
+      inject: [RESOLVED_OPTIONS, STORES, getJobConfigsToken(name), BATCHER, RUNTIME, HandlerRegistry],
       useFactory: (
         options: ResolvedOptions,
         stores: Stores,
@@ -80,6 +87,7 @@ export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: Not
           signals: runtime.signals,
           newJobs: new NewJobs(options, handlers),
           isListening: () => runtime.listening,
+          start: () => runtime.startEngine(),
         }),
     },
   ];
@@ -114,15 +122,6 @@ async function openFeed(stores: Stores, log: Log): Promise<ConfigFeed> {
     throw error;
   }
   return feed;
-}
-
-/** What can be injected everywhere, under tokens that tell several queues apart. */
-function aliases(name: string): Provider[] {
-  if (name === DEFAULT_NAME) return [];
-  return [
-    { provide: getJobQueueToken(name), useExisting: JobQueue },
-    { provide: getJobConfigsToken(name), useExisting: JobConfigs },
-  ];
 }
 
 function createLog(name: string): Log {

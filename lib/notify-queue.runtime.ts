@@ -1,12 +1,12 @@
 import { hostname } from 'node:os';
 import { newId } from './core/new-id.js';
 import { channelsOf } from './core/schema-name.js';
-import type { HandlerRegistry } from './handler-registry.js';
+import type { FoundHandler, HandlerRegistry } from './handler-registry.js';
 import type { JobLog } from './interfaces/job.interface.js';
 import type { Log, NewJob } from './interfaces/ports/index.js';
 import { Listener } from './listener/listener.js';
-import { badSuspension } from './notify-queue.messages.js';
-import { queueOptionsOf, retentionsOf, suspensionKeysOf, type ResolvedOptions } from './notify-queue.options.js';
+import { badSuspension, handlerMapped } from './notify-queue.messages.js';
+import { queueOptionsOf, retentionsOf, runsQueue, suspensionKeysOf, type ResolvedOptions } from './notify-queue.options.js';
 import type { ProcessorExplorer } from './processor.explorer.js';
 import type { ConfigFeed } from './runtime/config-feed.js';
 import { createEngine } from './runtime/create-engine.js';
@@ -29,12 +29,15 @@ export class NotifyQueueRuntime {
   /** The last values of suspension rows, so that a bad one is reported once. */
   private readonly reported = new Map<string, string>();
   private engine: Engine | undefined;
+  private started: Promise<void> | undefined;
   private pollTimer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly options: ResolvedOptions,
     private readonly stores: Stores,
     private readonly feed: ConfigFeed,
+    private readonly handlers: HandlerRegistry,
+    private readonly explorer: ProcessorExplorer,
     private readonly log: Log,
   ) {
     if (!options.listen) return;
@@ -67,16 +70,20 @@ export class NotifyQueueRuntime {
   }
 
   /** Begins to listen. */
-  start(runsJobs: boolean): void {
+  start(): void {
     this.feed.config$.subscribe((snapshot) => this.readSuspensions(snapshot));
-    this.listener?.start(runsJobs);
+    this.listener?.start(this.runHandlers().length > 0);
     this.pollConfigs();
   }
 
-  /** Begins to run jobs. @throws DatabaseUnavailableError */
-  async startEngine(handlers: HandlerRegistry, explorer: ProcessorExplorer): Promise<void> {
-    this.engine = this.buildEngine(handlers, explorer);
-    await this.engine.start();
+  /** Begins to run jobs, where there are handlers for any; once, unless it failed. @throws DatabaseUnavailableError */
+  async startEngine(): Promise<void> {
+    try {
+      await (this.started ??= this.runEngine());
+    } catch (error) {
+      this.started = undefined;
+      throw error;
+    }
   }
 
   async stopEngine(): Promise<void> {
@@ -137,9 +144,24 @@ export class NotifyQueueRuntime {
     return new Set(queues.flatMap((queue) => suspensionKeysOf(this.options, queue)));
   }
 
-  private buildEngine(handlers: HandlerRegistry, explorer: ProcessorExplorer): Engine {
-    const { options, stores, log } = this;
-    const queues = new Set([...options.queues.keys(), ...handlers.all().map((handler) => handler.queue)]);
+  /** The handlers whose jobs this process runs. */
+  private runHandlers(): FoundHandler[] {
+    return this.options.role === 'producer' ? [] : this.handlers.all().filter(({ queue }) => runsQueue(this.options, queue));
+  }
+
+  private async runEngine(): Promise<void> {
+    const found = this.runHandlers();
+    if (found.length === 0) return;
+    for (const { name, queue, method } of found) {
+      this.log.log(handlerMapped(name, queue, queueOptionsOf(this.options, queue).concurrency, method));
+    }
+    await this.buildEngine().start();
+  }
+
+  private buildEngine(): Engine {
+    const { options, stores, handlers, explorer, log } = this;
+    const served = [...options.queues.keys(), ...handlers.all().map((handler) => handler.queue)];
+    const queues = new Set(served.filter((queue) => runsQueue(options, queue)));
     const engine = createEngine({
       reservations: stores.reservations,
       instances: stores.instances,

@@ -48,6 +48,10 @@ export interface EnhancerOptions {
 export interface NotifyQueueOptions {
   /** @default 'all' */
   role?: Role;
+  /** `'manual'` runs no job until `jobQueue.start()`. @default 'bootstrap', when every module has started */
+  autoStart?: 'bootstrap' | 'manual';
+  /** Queues whose jobs this process runs, for processes that share one code base. @default all that it has handlers for, and all in `queues` */
+  runQueues?: readonly string[];
   /** Queues by name. A queue that a handler or definition uses without being named here gets `defaults`. */
   queues?: Record<string, QueueOptions>;
   /** Defaults of every queue. */

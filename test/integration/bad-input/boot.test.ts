@@ -42,19 +42,9 @@ class OnFax {
   run() {}
 }
 
-@Injectable({ scope: Scope.REQUEST })
-class PerRequest {
-  @JobHandler('scoped')
-  run() {}
-}
-
 @Injectable({ scope: Scope.TRANSIENT })
-class PerUse extends PerRequest {}
-
-@Injectable()
-class OnRequestScoped {
-  constructor(readonly inner: PerRequest) {}
-  @JobHandler('leaning')
+class PerUse {
+  @JobHandler('transient')
   run() {}
 }
 
@@ -85,18 +75,11 @@ const HANDLERS: Record<string, [options: Omit<AppOptions, 'url'>, kind: Kind, co
     'HANDLER_CONFLICT',
     /^Job 'on\.mail' is defined for queue 'mail', but OnFax\.run claims it for queue 'fax'\. Let the handler name no queue/,
   ],
-  'a request-scoped handler': [
-    { providers: [PerRequest] },
+  'a transient handler': [
+    { providers: [PerUse] },
     InvalidHandlerError,
     'INVALID_HANDLER',
-    /^PerRequest\.run handles job 'scoped', but its class is request-scoped or transient.*singleton/,
-  ],
-  'a transient handler': [{ providers: [PerUse] }, InvalidHandlerError, 'INVALID_HANDLER', /^PerUse\.run .*singleton/],
-  'a handler that needs something request-scoped': [
-    { providers: [OnRequestScoped, { provide: PerRequest, scope: Scope.REQUEST, useFactory: () => ({}) }] },
-    InvalidHandlerError,
-    'INVALID_HANDLER',
-    /^OnRequestScoped\.run .*request-scoped/,
+    /^PerUse\.run handles job 'transient', but its class is transient.*singleton/,
   ],
   'a handler of a blank name': [
     { providers: [Nameless] },
