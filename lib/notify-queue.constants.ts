@@ -4,6 +4,7 @@ export const STORES = Symbol('NotifyQueue:Stores');
 export const CONFIG_FEED = Symbol('NotifyQueue:ConfigFeed');
 export const RUNTIME = Symbol('NotifyQueue:Runtime');
 export const BATCHER = Symbol('NotifyQueue:EnqueueBatcher');
+export const EVENTS = Symbol('NotifyQueue:JobEvents');
 export const LOG = Symbol('NotifyQueue:Log');
 
 /** The name of a `forRoot` that has none. */

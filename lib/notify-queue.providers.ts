@@ -11,7 +11,7 @@ import { HandlerInvoker } from './job-context/handler-invoker.js';
 import { JobQueue } from './job-queue.js';
 import { getJobConfigsToken, getJobQueueToken } from './job-queue.tokens.js';
 import { NewJobs } from './new-jobs.js';
-import { BATCHER, CONFIG_FEED, DEFAULT_NAME, LOG, MODULE_NAME, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.constants.js';
+import { BATCHER, CONFIG_FEED, DEFAULT_NAME, EVENTS, LOG, MODULE_NAME, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.constants.js';
 import { NotifyQueueLifecycle } from './notify-queue.lifecycle.js';
 import { entitiesMissing } from './notify-queue.messages.js';
 import { MODULE_OPTIONS_TOKEN } from './notify-queue.module-definition.js';
@@ -20,6 +20,7 @@ import { namesOf } from './notify-queue.siblings.js';
 import { NotifyQueueRuntime } from './notify-queue.runtime.js';
 import { ProcessorExplorer } from './processor.explorer.js';
 import { ConfigFeed } from './runtime/config-feed.js';
+import { JobEvents } from './runtime/job-events.js';
 import { EnqueueBatcher } from './runtime/enqueue-batcher.js';
 import { queueEntities, Stores } from './store/index.js';
 
@@ -50,10 +51,11 @@ export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: Not
       useFactory: (options: ResolvedOptions, explorer: ProcessorExplorer) =>
         new HandlerRegistry(options, () => explorer.findHandlers(options.name)),
     },
+    { provide: EVENTS, inject: [LOG], useFactory: (log: Log) => new JobEvents(log) },
     { provide: CONFIG_FEED, inject: [STORES, LOG], useFactory: openFeed },
     {
       provide: RUNTIME,
-      inject: [RESOLVED_OPTIONS, STORES, CONFIG_FEED, HandlerRegistry, ProcessorExplorer, LOG],
+      inject: [RESOLVED_OPTIONS, STORES, CONFIG_FEED, HandlerRegistry, ProcessorExplorer, EVENTS, LOG],
       useFactory: (...parts: ConstructorParameters<typeof NotifyQueueRuntime>) => new NotifyQueueRuntime(...parts),
     },
     {

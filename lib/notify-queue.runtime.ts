@@ -12,6 +12,7 @@ import type { ConfigFeed } from './runtime/config-feed.js';
 import { createEngine } from './runtime/create-engine.js';
 import type { HandOver } from './runtime/enqueue-batcher.js';
 import type { Engine } from './runtime/engine.js';
+import type { JobEvents } from './runtime/job-events.js';
 import { SignalHub } from './runtime/signal-hub.js';
 import type { Stores } from './store/index.js';
 import { VERSION } from './version.js';
@@ -38,6 +39,7 @@ export class NotifyQueueRuntime {
     private readonly feed: ConfigFeed,
     private readonly handlers: HandlerRegistry,
     private readonly explorer: ProcessorExplorer,
+    private readonly events: JobEvents,
     private readonly log: Log,
   ) {
     if (!options.listen) return;
@@ -192,6 +194,7 @@ export class NotifyQueueRuntime {
       askCustomMode: (className, failure) => explorer.findFailureHandler(className).handleFailure(failure),
       tellCustomMode: (className, success) => explorer.findSuccessHandler(className).handleSuccess(success),
       isSuspended: (queue) => suspensionKeysOf(options, queue).some((key) => this.lastGood.get(key)),
+      events: this.events,
       isListening: () => this.listening,
       log,
       logOf: (job) => jobLog(log, job),

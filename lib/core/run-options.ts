@@ -25,13 +25,13 @@ export function readRunOptions(reader: OptionReader): RunSettings {
 }
 
 /**
- * Run options of one enqueue as JSON text to be stored with the job; null when there are none.
+ * Run options of one enqueue, and what travels with the job, as JSON text to be stored with it; null when there is neither.
  *
  * @throws InvalidOptionError for a `decide` function, which cannot be stored
  */
-export function encodeRunSettings(settings: RunSettings): string | null {
+export function encodeRunSettings(settings: RunSettings, context?: Readonly<Record<string, unknown>>): string | null {
   const { maxJobTimeMs, failureMode, successMode } = settings;
-  if (maxJobTimeMs === undefined && failureMode === undefined && successMode === undefined) return null;
+  if (maxJobTimeMs === undefined && failureMode === undefined && successMode === undefined && !context) return null;
   for (const stage of failureMode ? stagesOf(failureMode) : []) {
     if (stage.mode === 'retry' && stage.decide) {
       throw new InvalidOptionError(
@@ -41,7 +41,7 @@ export function encodeRunSettings(settings: RunSettings): string | null {
       );
     }
   }
-  return JSON.stringify({ maxJobTimeMs, failureMode, successMode });
+  return JSON.stringify({ maxJobTimeMs, failureMode, successMode, context });
 }
 
 /** What `encodeRunSettings` wrote; of what somebody else wrote, the part that can be used. */
@@ -55,3 +55,11 @@ export function decodeRunSettings(text: string | null): RunSettings {
     successMode: typeof successMode?.mode === 'string' ? successMode : undefined,
   };
 }
+
+/** What travels with the job, in the text that `encodeRunSettings` wrote. */
+export function decodeContext(text: string | null): Readonly<Record<string, unknown>> {
+  const { context } = ((text === null ? undefined : JSON.parse(text)) ?? {}) as { context?: unknown };
+  return typeof context === 'object' && context !== null ? (context as Record<string, unknown>) : NOTHING;
+}
+
+const NOTHING = Object.freeze({});

@@ -16,6 +16,8 @@ export interface Job<Payload = unknown> {
   readonly attempt: number;
   /** How many runs the failure mode allows; undefined when a mode of your own decides. */
   readonly maxAttempts: number | undefined;
+  /** What travels with the job from its enqueue, see `JobMiddleware`; empty when nothing does. */
+  readonly context: Readonly<Record<string, unknown>>;
   /** When it was enqueued, by the database's clock. */
   readonly enqueuedAt: Date;
   /**

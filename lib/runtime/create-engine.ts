@@ -5,6 +5,7 @@ import { Engine } from './engine.js';
 import { FailureSettler, type AskCustomMode } from './failure-settler.js';
 import type { Handlers } from './handler.js';
 import { HistoryKeeper } from './history-keeper.js';
+import type { JobEvents } from './job-events.js';
 import { JobExecutor } from './job-executor.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { LongRuns } from './long-runs.js';
@@ -34,6 +35,7 @@ export interface EngineRecipe {
   readonly retentionsMs: readonly number[];
   readonly askCustomMode: AskCustomMode;
   readonly tellCustomMode: TellCustomMode;
+  readonly events: JobEvents;
   readonly isSuspended: (queue: string) => boolean;
   readonly isListening: () => boolean;
   readonly log: Log;
@@ -42,7 +44,8 @@ export interface EngineRecipe {
 
 /** Puts the runtime together. */
 export function createEngine(recipe: EngineRecipe): Engine {
-  const { reservations, instances, handlers, log } = recipe;
+  const { reservations, instances, handlers, events, log } = recipe;
+  const successes = new SuccessReporter(recipe.tellCustomMode, log);
   const deadlines = new Deadlines();
   const trouble = new TroubleLog(log);
   const progress = new ProgressWriter(reservations, () => lease.instanceId, trouble);
@@ -52,9 +55,21 @@ export function createEngine(recipe: EngineRecipe): Engine {
     store: reservations,
     lease,
     handlers,
+    ends: {
+      settled(id: string): void {
+        successes.settled(id);
+        events.settled(id);
+      },
+      lost(id: string): void {
+        successes.forget(id);
+        events.lost(id);
+      },
+      lostAll: () => events.lostAll(),
+    },
     executor: new JobExecutor(recipe.maxPayloadSize),
     failures: new FailureSettler(recipe.askCustomMode, log),
-    successes: new SuccessReporter(recipe.tellCustomMode, log),
+    successes,
+    events,
     deadlines,
     progress,
     trouble,
@@ -70,7 +85,7 @@ export function createEngine(recipe: EngineRecipe): Engine {
   };
   const runners = recipe.queues.map((queue) => new QueueRunner(queue, tools));
   const byQueue = new Map(runners.map((runner) => [runner.queue, runner]));
-  const patrol: Patrol = new Patrol(instances, byQueue, lease, recipe.rescue, new Suspicion(recipe.queryTimeoutMs), trouble, log);
+  const patrol: Patrol = new Patrol(instances, byQueue, lease, recipe.rescue, new Suspicion(recipe.queryTimeoutMs), events, trouble, log);
   const sweeper: Sweeper = new Sweeper(instances, byQueue, patrol, recipe.isListening, recipe, trouble);
   const longRuns = new LongRuns(instances, runners, lease, trouble);
   const history = new HistoryKeeper(instances, recipe.retentionsMs, log);

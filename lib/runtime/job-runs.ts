@@ -4,6 +4,7 @@ import { JobTimeoutError, LostReservationError } from '../errors/job.errors.js';
 import type { Log, ReservedJob } from '../interfaces/ports/index.js';
 import type { Deadlines } from './deadlines.js';
 import type { FailureSettler } from './failure-settler.js';
+import type { JobEvents } from './job-events.js';
 import type { Handlers } from './handler.js';
 import type { JobExecutor } from './job-executor.js';
 import { RunningJob, type JobTools } from './running-job.js';
@@ -15,6 +16,7 @@ export interface RunTools {
   readonly executor: JobExecutor;
   readonly failures: FailureSettler;
   readonly successes: SuccessReporter;
+  readonly events: JobEvents;
   readonly deadlines: Deadlines;
   readonly jobTools: JobTools;
   readonly log: Log;
@@ -74,6 +76,7 @@ export class JobRuns {
       const text = `Job ${job.id} ran longer than its maxJobTime of ${policy.maxJobTimeMs} ms`;
       this.end(job, new JobTimeoutError(text));
     });
+    this.tools.events.started(job);
     executor.run(job, handler, (outcome) => void this.ended(job, outcome));
   }
 
@@ -152,6 +155,7 @@ export class JobRuns {
   private leave(job: RunningJob, settlement: Settlement | undefined): void {
     if (this.running.get(job.id) !== job) return;
     this.running.delete(job.id);
+    this.tools.events.ended(job, settlement);
     if (settlement) this.callbacks.onSettlement(settlement);
     this.callbacks.onLeft();
     if (this.running.size === 0) this.onIdle?.();

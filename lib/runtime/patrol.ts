@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseUnavailableError } from '../errors/database.errors.js';
 import { JobCancelledError } from '../errors/job.errors.js';
 import type { Holding, Log, Patrolled, RescuedJob, RescuePolicy, SweepStore } from '../interfaces/ports/index.js';
+import type { JobEvents } from './job-events.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { QueueRunner } from './queue-runner.js';
 import type { Suspicion } from './suspicion.js';
@@ -37,6 +38,7 @@ export class Patrol {
     private readonly lease: LeaseKeeper,
     private readonly policy: RescuePolicy,
     private readonly suspicion: Suspicion,
+    private readonly events: JobEvents,
     private readonly trouble: TroubleLog,
     private readonly log: Log,
   ) {}
@@ -154,6 +156,7 @@ export class Patrol {
   }
 
   private reportRescued(jobs: readonly RescuedJob[]): void {
+    this.events.rescued(jobs);
     const again = new Map<string, number>();
     for (const { id: jobId, queue, name, state } of jobs) {
       if (state === 'available') again.set(queue, (again.get(queue) ?? 0) + 1);

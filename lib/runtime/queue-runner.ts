@@ -63,7 +63,7 @@ export class QueueRunner {
       putBack: (jobs) => this.putBack(jobs),
     });
     this.settler = new Settler(tools.store, {
-      onSettled: (id) => tools.successes.settled(id),
+      onSettled: (id) => tools.ends.settled(id),
       onLost: (id) => this.reportLost(id),
       onRequeued: (delayMs) => (delayMs > 0 ? tools.onDueIn(delayMs) : this.wake()),
       onFinish: () => this.planTurn(),
@@ -130,6 +130,7 @@ export class QueueRunner {
   loseAll(): void {
     this.buffer.clear();
     this.settler.forget();
+    this.tools.ends.lostAll();
     this.runs.abortAll((id) => new LostReservationError(`Job ${id} may run elsewhere: this process lost its lease`));
   }
 
@@ -244,7 +245,7 @@ export class QueueRunner {
   }
 
   private reportLost(id: string): void {
-    this.tools.successes.forget(id);
+    this.tools.ends.lost(id);
     this.tools.log.warn(`Job ${id} was no longer held by this process; its outcome here is dropped`, { jobId: id });
   }
 }

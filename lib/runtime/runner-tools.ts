@@ -15,11 +15,22 @@ export interface QueueRunnerOptions {
   readonly suspensionKeys: readonly string[];
 }
 
+/** Who is told what became of runs that had ended. */
+export interface RunEnds {
+  /** It is committed. */
+  settled(id: string): void;
+  /** It was dropped: another process holds the job. */
+  lost(id: string): void;
+  /** All that is not committed yet is dropped. */
+  lostAll(): void;
+}
+
 /** What all runners of a process share. */
 export interface RunnerTools extends RunTools {
   readonly store: ReservationStore;
   readonly lease: LeaseKeeper;
   readonly progress: ProgressWriter;
+  readonly ends: RunEnds;
   readonly trouble: TroubleLog;
   readonly isSuspended: (queue: string) => boolean;
   /** The database may have given jobs to this process whose answer was lost. */

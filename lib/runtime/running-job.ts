@@ -1,4 +1,5 @@
 import type { FailureState } from '../core/decide-failure.js';
+import { decodeContext } from '../core/run-options.js';
 import { encodeJson } from '../core/json.js';
 import { maxAttemptsOf } from '../core/failure-modes.js';
 import type { Job, JobLog } from '../interfaces/job.interface.js';
@@ -23,6 +24,7 @@ export class RunningJob implements Job {
   /** Reserves no longer pass over its row. */
   shelved = false;
   private parsedPayload: { value: unknown } | undefined;
+  private carried: Readonly<Record<string, unknown>> | undefined;
   private controller: AbortController | undefined;
   private jobLog: JobLog | undefined;
 
@@ -58,6 +60,16 @@ export class RunningJob implements Job {
 
   get enqueuedAt(): Date {
     return new Date(this.reserved.enqueuedAt);
+  }
+
+  /** From when it was first due until it was reserved. */
+  get waitTimeMs(): number {
+    const { runAt, enqueuedAt, reservedAt } = this.reserved;
+    return Math.max(0, new Date(reservedAt).getTime() - new Date(runAt ?? enqueuedAt).getTime());
+  }
+
+  get context(): Readonly<Record<string, unknown>> {
+    return (this.carried ??= decodeContext(this.reserved.options));
   }
 
   get payload(): unknown {

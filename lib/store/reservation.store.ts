@@ -38,7 +38,7 @@ export class PgReservationStore implements EnqueueStore, ReservationStore {
       if (!row) return [];
       const { id, queue, name, payload, options } = job;
       const enqueuedAt = text(row['enqueued_at']);
-      return [{ id, queue, name, payload, options, enqueuedAt, reservedAt: enqueuedAt, attempt: 1, crashes: 0, reservation: 1, failureState: null }];
+      return [{ id, queue, name, payload, options, enqueuedAt, runAt: null, reservedAt: enqueuedAt, attempt: 1, crashes: 0, reservation: 1, failureState: null }];
     });
   }
 
@@ -151,6 +151,7 @@ function toReservedJob(row: Row, queue: string, reservedAt: string): ReservedJob
     crashes: Number(row['crashes']),
     reservation: Number(row['reservation']),
     enqueuedAt: row['enqueued_at'] as string,
+    runAt: row['run_at'] as string | null,
     reservedAt,
     failureState: row['failure_state'] as string | null,
     options: row['options'] as string | null,

@@ -2,6 +2,7 @@ import type { Held } from '../../lib/core/settlement.js';
 import type { Holding, Log, SweepStore } from '../../lib/interfaces/ports/index.js';
 import type { LeaseKeeper } from '../../lib/runtime/lease-keeper.js';
 import { Patrol } from '../../lib/runtime/patrol.js';
+import { JobEvents } from '../../lib/runtime/job-events.js';
 import { Suspicion } from '../../lib/runtime/suspicion.js';
 import type { QueueRunner } from '../../lib/runtime/queue-runner.js';
 import { TroubleLog } from '../../lib/runtime/trouble-log.js';
@@ -50,7 +51,7 @@ export class PatrolWorld {
     const log: Log = { debug: note('debug'), log: note('log'), warn: note('warn'), error: note('error') };
     const runners = new Map([['q', this.createRunner()]]);
     const policy = { maxCrashes: 3, keepMs: new Map(), defaultKeepMs: null };
-    return new Patrol(this.createStore(), runners, this.lease as LeaseKeeper, policy, new Suspicion(0), new TroubleLog(log), log);
+    return new Patrol(this.createStore(), runners, this.lease as LeaseKeeper, policy, new Suspicion(0), new JobEvents(log), new TroubleLog(log), log);
   }
 
   private createStore(): SweepStore {

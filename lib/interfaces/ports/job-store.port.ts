@@ -27,6 +27,8 @@ export interface ReservedJob {
   readonly crashes: number;
   readonly reservation: number;
   readonly enqueuedAt: string;
+  /** When it was first due, null for at once. */
+  readonly runAt: string | null;
   readonly reservedAt: string;
   readonly failureState: string | null;
   readonly options: string | null;

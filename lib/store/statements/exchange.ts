@@ -10,7 +10,8 @@ import { HISTORY_FROM_JOB } from './history-columns.js';
  * $12 milliseconds to keep a completed, an abandoned, a cancelled job;
  * $13 to $15 the place to start at: priority, due time and id of the last job that was reserved.
  *
- * The first row tells of the settlement and of the place, each other row of a job, in order.
+ * The first row tells of the settlement and of the place, each other row of a job, in order, with `run_at` where it was
+ * not due at once.
  *
  * Indexes: jobs_pkey for the finishes, jobs_available_idx for the reserve: no sort, and of live jobs it passes
  * over only what runs at this moment or has no handler here. Neither is written to.
@@ -69,7 +70,7 @@ FROM settled LEFT JOIN (
 ) place ON true
 UNION ALL (
   SELECT t.id, t.name, t.payload, t.attempt, t.crashes, t.reservation, t.enqueued_at, t.failure_state, t.options,
-    NULL, NULL, NULL, NULL, NULL
+    NULL, NULL, NULLIF(t.run_at, t.enqueued_at), NULL, NULL
   FROM taken t ORDER BY t.priority, t.run_at, t.id
 )`,
 });

@@ -9,6 +9,7 @@ import type { Job } from '../../../lib/interfaces/job.interface.js';
 import type { Log, ReservedJob } from '../../../lib/interfaces/ports/index.js';
 import { Deadlines } from '../../../lib/runtime/deadlines.js';
 import { FailureSettler } from '../../../lib/runtime/failure-settler.js';
+import { JobEvents } from '../../../lib/runtime/job-events.js';
 import { JobExecutor } from '../../../lib/runtime/job-executor.js';
 import { JobRuns, type RunTools } from '../../../lib/runtime/job-runs.js';
 import { SuccessReporter } from '../../../lib/runtime/success-reporter.js';
@@ -16,7 +17,7 @@ import { deferred, until } from '../../support/wait.js';
 
 const reserved = (id: string): ReservedJob => ({
   id, queue: 'q', name: 'work', payload: '{"n":1}', attempt: 2, crashes: 0, reservation: 9, enqueuedAt: '2026-01-01', reservedAt: '2026-01-01',
-  failureState: null, options: null,
+  runAt: null, failureState: null, options: null,
 });
 
 describe('JobRuns', () => {
@@ -47,6 +48,7 @@ describe('JobRuns', () => {
       executor: new JobExecutor(100),
       failures: new FailureSettler(() => 'abandon', log),
       successes: new SuccessReporter(() => undefined, log),
+      events: new JobEvents(log),
       deadlines,
       jobTools: { maxPayloadSize: 100, logOf: () => log, saveProgress: () => undefined },
       log,

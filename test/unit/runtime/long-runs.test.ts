@@ -9,7 +9,7 @@ import { deferred } from '../../support/wait.js';
 
 const reserved = (id: string): ReservedJob => ({
   id, queue: 'q', name: 'work', payload: 'null', attempt: 1, crashes: 0, reservation: 1, enqueuedAt: '2026-01-01', reservedAt: '2026-01-01',
-  failureState: null, options: null,
+  runAt: null, failureState: null, options: null,
 });
 
 /** Lets so much time pass, in the intervals between two looks: two of them make a run long. */
