@@ -11,6 +11,7 @@ import { IgnoreSuccess } from './core/success-modes.js';
 import type { FailureModeSpec } from './interfaces/failure-mode.interface.js';
 import type { NotifyQueueOptions, QueueOptions, Role } from './interfaces/module-options.interface.js';
 import type { GlobalEnhancers } from './job-context/global-enhancers.js';
+import type { JobMiddleware } from './interfaces/job-middleware.interface.js';
 import type { SuccessModeSpec } from './interfaces/success-mode.interface.js';
 import { DEFAULT_NAME, SUSPENDED_KEY } from './notify-queue.constants.js';
 
@@ -49,6 +50,7 @@ export interface ResolvedOptions {
   readonly migrations: 'run' | 'check' | 'none';
   readonly maxPayloadSize: number;
   readonly maxCrashes: number;
+  readonly middleware: readonly JobMiddleware[];
   readonly enhancers: GlobalEnhancers;
   readonly resolveManager: NotifyQueueOptions['resolveManager'];
 }
@@ -100,6 +102,9 @@ export function resolveOptions(
     migrations: reader.oneOf('migrations', 'check', ['run', 'check', 'none']),
     maxPayloadSize: reader.integer('maxPayloadSize', 1_048_576, 1, MAX_PAYLOAD_SIZE),
     maxCrashes: reader.integer('maxCrashes', 3, 1, 1_000),
+    middleware: reader.value('middleware', [], 'an array of objects with methods enqueue, run or event', (value) =>
+      Array.isArray(value) && value.every(isMiddleware) ? value : undefined,
+    ),
     enhancers: readEnhancers(reader),
     resolveManager: reader.value<NotifyQueueOptions['resolveManager']>('resolveManager', undefined, 'a function', (value) =>
       typeof value === 'function' ? (value as NotifyQueueOptions['resolveManager']) : undefined,
@@ -211,6 +216,12 @@ function readEnhancers(reader: OptionReader): GlobalEnhancers {
   };
   inner.done();
   return enhancers;
+}
+
+function isMiddleware(value: unknown): value is JobMiddleware {
+  if (typeof value !== 'object' || value === null) return false;
+  const methods = ['enqueue', 'run', 'event'].map((name) => (value as Record<string, unknown>)[name]);
+  return methods.every((method) => method === undefined || typeof method === 'function') && methods.some((method) => method);
 }
 
 function readListenUrl(raw: unknown): string | undefined {

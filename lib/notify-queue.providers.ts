@@ -51,7 +51,7 @@ export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: Not
       useFactory: (options: ResolvedOptions, explorer: ProcessorExplorer) =>
         new HandlerRegistry(options, () => explorer.findHandlers(options.name)),
     },
-    { provide: EVENTS, inject: [LOG], useFactory: (log: Log) => new JobEvents(log) },
+    { provide: EVENTS, inject: [RESOLVED_OPTIONS, LOG], useFactory: createEvents },
     { provide: CONFIG_FEED, inject: [STORES, LOG], useFactory: openFeed },
     {
       provide: RUNTIME,
@@ -124,6 +124,12 @@ async function openFeed(stores: Stores, log: Log): Promise<ConfigFeed> {
     throw error;
   }
   return feed;
+}
+
+function createEvents({ middleware }: ResolvedOptions, log: Log): JobEvents {
+  const events = new JobEvents(log);
+  for (const one of middleware) if (one.event) events.listen((event) => one.event!(event));
+  return events;
 }
 
 function createLog(name: string): Log {

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { Duration } from './duration.interface.js';
+import type { JobMiddleware } from './job-middleware.interface.js';
 import type { RunOptions } from './job-definition.interface.js';
 
 /** How long finished jobs are kept, by outcome; `'none'` deletes them at once. */
@@ -74,6 +75,8 @@ export interface NotifyQueueOptions {
   maxPayloadSize?: number;
   /** A job is abandoned when so many of its runs ended with their process dying or losing its lease. @default 3 */
   maxCrashes?: number;
+  /** What happens around each enqueue and each run, the first one outermost. @default none */
+  middleware?: readonly JobMiddleware[];
   /** Which global guards, interceptors and filters apply to handlers. @default none */
   enhancers?: EnhancerOptions;
   /**

@@ -7,6 +7,7 @@ import type { ResolvedOptions } from '../notify-queue.options.js';
 import { jobContexts, type JobContexts } from './global-enhancers.js';
 import { decoratedParams, hasEnhancers, PARAMS_METADATA } from './handler-metadata.js';
 import { JOB_CONTEXT } from './job-context.js';
+import { aroundRun } from './middleware.js';
 import { Refusals } from './refusals.js';
 
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
@@ -28,7 +29,10 @@ export class HandlerInvoker {
   private readonly refusals: Refusals;
   private readonly errors = new WeakMap<Job, unknown>();
 
-  constructor(creator: ExternalContextCreator, @Inject(RESOLVED_OPTIONS) options: ResolvedOptions) {
+  constructor(
+    creator: ExternalContextCreator,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+  ) {
     this.contexts = jobContexts(creator, options.enhancers);
     this.refusals = new Refusals(this.contexts.creator);
   }
@@ -36,7 +40,7 @@ export class HandlerInvoker {
   /** How to call this method of a provider. What applies to it is found out at the first call, when the application is complete. */
   of(wrapper: Wrapper, prototype: object, method: string): Invoke {
     let invoke: Invoke | undefined;
-    return (job) => (invoke ??= this.create(wrapper, prototype, method))(job);
+    return (job) => (invoke ??= aroundRun(this.options.middleware, this.create(wrapper, prototype, method)))(job);
   }
 
   private create(wrapper: Wrapper, prototype: object, method: string): Invoke {

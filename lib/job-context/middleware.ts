@@ -1,0 +1,16 @@
+import type { EnqueuedJob } from '../interfaces/enqueue.interface.js';
+import type { EnqueueCall, JobMiddleware } from '../interfaces/job-middleware.interface.js';
+import type { Job } from '../interfaces/job.interface.js';
+
+type Enqueue = (call: EnqueueCall) => Promise<readonly EnqueuedJob[]>;
+type Invoke = (job: Job) => unknown;
+
+/** An enqueue with everything around it. */
+export function aroundEnqueue(middleware: readonly JobMiddleware[], enqueue: Enqueue): Enqueue {
+  return middleware.reduceRight<Enqueue>((next, one) => (one.enqueue ? (call) => one.enqueue!(call, () => next(call)) : next), enqueue);
+}
+
+/** A handler with everything around it. */
+export function aroundRun(middleware: readonly JobMiddleware[], invoke: Invoke): Invoke {
+  return middleware.reduceRight<Invoke>((next, one) => (one.run ? (job) => one.run!(job, () => next(job)) : next), invoke);
+}
