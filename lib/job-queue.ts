@@ -1,8 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { Observable } from 'rxjs';
-import type { EntityManager } from 'typeorm';
-import { InvalidOptionError } from './errors/configuration.errors.js';
-import { isManager, MANAGER_EXPECTED } from './manager-option.js';
 import { assertId, assertName } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
 import { peek } from './core/peek.js';
@@ -19,22 +16,25 @@ import type {
   QueueStatus,
   Status,
 } from './interfaces/job-record.interface.js';
-import type { EnqueueStore, JobStore, NewJob } from './interfaces/ports/index.js';
+import type { Enqueuer } from './enqueuer.js';
+import type { JobEvent } from './interfaces/job-event.interface.js';
+import type { JobStore } from './interfaces/ports/index.js';
 import type { JobConfigs } from './job-configs.js';
 import { JobWatcher } from './job-watcher.js';
 import { checkCriteria, checkIteration, checkPage } from './job-criteria.js';
-import { NewJobs, type Enqueue, type JobInput } from './new-jobs.js';
+import type { JobInput, NewJobs } from './new-jobs.js';
 import { suspensionKeyOf, suspensionKeysOf, type ResolvedOptions } from './notify-queue.options.js';
-import type { EnqueueBatcher } from './runtime/enqueue-batcher.js';
+import { GuardedObservable } from './runtime/guarded-observable.js';
+import type { JobEvents } from './runtime/job-events.js';
 import type { SignalHub } from './runtime/signal-hub.js';
 
 /** What `JobQueue` is made of; the providers put it together. */
 export interface JobQueueParts {
   readonly options: ResolvedOptions;
-  readonly enqueueStore: EnqueueStore;
   readonly store: JobStore;
   readonly configs: JobConfigs;
-  readonly batcher: EnqueueBatcher;
+  readonly enqueuer: Enqueuer;
+  readonly events: JobEvents;
   readonly signals: SignalHub;
   readonly newJobs: NewJobs;
   readonly isListening: () => boolean;
@@ -52,9 +52,16 @@ export interface JobQueueParts {
  */
 @Injectable()
 export class JobQueue {
+  /**
+   * What happens to jobs in this process, and what of other processes the option `sharedEvents` names. It never ends and
+   * never fails; a subscriber that throws is logged and kept.
+   */
+  readonly events$: Observable<JobEvent>;
   private readonly watcher: JobWatcher;
 
   constructor(private readonly parts: JobQueueParts) {
+    const source = new Observable<JobEvent>((subscriber) => parts.events.listen((event) => subscriber.next(event)));
+    this.events$ = new GuardedObservable(source, (error) => parts.events.report(error));
     this.watcher = new JobWatcher(parts.store, parts.signals, parts.isListening);
   }
 
@@ -77,10 +84,7 @@ export class JobQueue {
     options?: EnqueueOptions,
   ): Promise<EnqueuedJob<ResultOf<Name>>>;
   async enqueue(job: JobInput, payload: unknown, options: EnqueueOptions = {}): Promise<EnqueuedJob> {
-    const enqueue = this.parts.newJobs.make(job, payload, options);
-    const { id, queue } = enqueue.jobs[0] as NewJob;
-    await this.insert(enqueue);
-    return { id, queue };
+    return this.parts.enqueuer.one(job, payload, options);
   }
 
   /**
@@ -99,9 +103,7 @@ export class JobQueue {
     options?: EnqueueManyOptions,
   ): Promise<Array<EnqueuedJob<ResultOf<Name>>>>;
   async enqueueMany(job: JobInput, payloads: readonly unknown[], options: EnqueueManyOptions = {}): Promise<EnqueuedJob[]> {
-    const enqueue = this.parts.newJobs.makeMany(job, payloads, options);
-    if (enqueue.jobs.length > 0) await this.insert(enqueue);
-    return enqueue.jobs.map(({ id, queue }) => ({ id, queue }));
+    return this.parts.enqueuer.many(job, payloads, options);
   }
 
   /** A job, waiting, running or finished; undefined when there is none, or none any more. @throws InvalidArgumentError */
@@ -239,19 +241,5 @@ export class JobQueue {
       throw new InvalidArgumentError('role', "'all' or 'worker', to run jobs", "'producer'");
     }
     await this.parts.start();
-  }
-
-  private async insert({ jobs, manager: explicit, once }: Enqueue): Promise<void> {
-    const manager = explicit ?? this.ambientManager();
-    if (manager) await this.parts.enqueueStore.insert(jobs, manager, once);
-    else await this.parts.batcher.add(jobs, once);
-  }
-
-  /** A manager that is in no transaction has nothing to take part in. */
-  private ambientManager(): EntityManager | undefined {
-    const manager: unknown = this.parts.options.resolveManager?.();
-    if (manager === undefined) return undefined;
-    if (!isManager(manager)) throw new InvalidOptionError('resolveManager()', manager, `${MANAGER_EXPECTED}, or undefined`);
-    return manager.queryRunner?.isTransactionActive ? manager : undefined;
   }
 }

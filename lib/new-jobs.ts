@@ -21,6 +21,7 @@ import type { ResolvedOptions } from './notify-queue.options.js';
 export type JobInput = JobDefinition | string;
 
 const MAX_BULK_ROWS = 10_000;
+const MAX_CONTEXT_BYTES = 8_192;
 const MAX_BULK_CHARS = 64 * 1_048_576;
 const BULK_ADVICE = 'Enqueue in several calls.';
 /** Dates that JavaScript and PostgreSQL both write the same way, give or take ten years from now. */
@@ -47,16 +48,16 @@ export class NewJobs {
   ) {}
 
   /** @throws InvalidOptionError, InvalidArgumentError, UnknownQueueError, UnstorableValueError, ValueTooLargeError */
-  make(job: JobInput, payload: unknown, options: EnqueueOptions): Enqueue {
-    const template = this.template(job, options);
+  make(job: JobInput, payload: unknown, options: EnqueueOptions, context?: object): Enqueue {
+    const template = this.template(job, options, context);
     const { id, manager } = template;
     return { jobs: [this.toNewJob(template, payload, id?.toLowerCase() ?? newId(), 'payload')], manager, once: id !== undefined };
   }
 
   /** @throws as `make` does */
-  makeMany(job: JobInput, payloads: readonly unknown[], options: EnqueueOptions): Enqueue {
+  makeMany(job: JobInput, payloads: readonly unknown[], options: EnqueueOptions, context?: object): Enqueue {
     const list = readBulk(payloads);
-    const template = this.template(job, options);
+    const template = this.template(job, options, context);
     const { id, manager } = template;
     if (id !== undefined) throw new InvalidOptionError('enqueueMany.id', id, 'none: each job of a bulk gets an id of its own');
     let chars = 0;
@@ -98,7 +99,7 @@ export class NewJobs {
     return { id, queue, name, payload: encodeJson(payload, what, this.options.maxPayloadSize), priority, delayMs, runAtMs, options };
   }
 
-  private template(job: JobInput, options: EnqueueOptions): Template {
+  private template(job: JobInput, options: EnqueueOptions, context: object | undefined): Template {
     const name = typeof job === 'object' ? peek(job, 'name') : job;
     assertName('job', name);
     const defined = typeof job === 'string' ? {} : optionsOf(job, name);
@@ -111,11 +112,17 @@ export class NewJobs {
     const priority = readPriority(reader, defined.priority);
     const delayMs = reader.duration('delay', parseDuration(defined.delay ?? 0) ?? 0);
     const runAtMs = readRunAt(reader);
-    const settings = encodeRunSettings(readRunOptions(reader));
+    const settings = encodeRunSettings(readRunOptions(reader), readContext(context));
     reader.done();
     this.checkQueue(queue);
     return { name, queue, priority, delayMs: runAtMs === null ? delayMs : 0, runAtMs, options: settings, id, manager };
   }
+}
+
+/** What travels with the jobs, as JSON text. @throws UnstorableValueError, ValueTooLargeError */
+function readContext(context: object | undefined): string | undefined {
+  if (!context || Object.keys(context).length === 0) return undefined;
+  return encodeJson(context, 'context', MAX_CONTEXT_BYTES, 'Let less travel with each job, such as an id to look the rest up by.');
 }
 
 /** @throws InvalidArgumentError, ValueTooLargeError */

@@ -2,6 +2,7 @@ import { Logger, type Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
+import { Enqueuer } from './enqueuer.js';
 import { EntitiesNotRegisteredError } from './errors/configuration.errors.js';
 import { HandlerRegistry } from './handler-registry.js';
 import type { NotifyQueueExtras, NotifyQueueOptions } from './interfaces/module-options.interface.js';
@@ -71,7 +72,7 @@ export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: Not
     },
     {
       provide: getJobQueueToken(name),
-      inject: [RESOLVED_OPTIONS, STORES, getJobConfigsToken(name), BATCHER, RUNTIME, HandlerRegistry],
+      inject: [RESOLVED_OPTIONS, STORES, getJobConfigsToken(name), BATCHER, RUNTIME, HandlerRegistry, EVENTS],
       useFactory: (
         options: ResolvedOptions,
         stores: Stores,
@@ -79,18 +80,21 @@ export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: Not
         batcher: EnqueueBatcher,
         runtime: NotifyQueueRuntime,
         handlers: HandlerRegistry,
-      ) =>
-        new JobQueue({
+        events: JobEvents,
+      ) => {
+        const newJobs = new NewJobs(options, handlers);
+        return new JobQueue({
           options,
-          enqueueStore: stores.reservations,
+          enqueuer: new Enqueuer(options, newJobs, stores.reservations, batcher, events),
           store: stores.jobs,
           configs,
-          batcher,
+          events,
           signals: runtime.signals,
-          newJobs: new NewJobs(options, handlers),
+          newJobs,
           isListening: () => runtime.listening,
           start: () => runtime.startEngine(),
-        }),
+        });
+      },
     },
   ];
 }

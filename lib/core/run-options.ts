@@ -29,9 +29,11 @@ export function readRunOptions(reader: OptionReader): RunSettings {
  *
  * @throws InvalidOptionError for a `decide` function, which cannot be stored
  */
-export function encodeRunSettings(settings: RunSettings, context?: Readonly<Record<string, unknown>>): string | null {
+export function encodeRunSettings(settings: RunSettings, contextJson?: string): string | null {
   const { maxJobTimeMs, failureMode, successMode } = settings;
-  if (maxJobTimeMs === undefined && failureMode === undefined && successMode === undefined && !context) return null;
+  if (maxJobTimeMs === undefined && failureMode === undefined && successMode === undefined) {
+    return contextJson === undefined ? null : `{"context":${contextJson}}`;
+  }
   for (const stage of failureMode ? stagesOf(failureMode) : []) {
     if (stage.mode === 'retry' && stage.decide) {
       throw new InvalidOptionError(
@@ -41,7 +43,7 @@ export function encodeRunSettings(settings: RunSettings, context?: Readonly<Reco
       );
     }
   }
-  return JSON.stringify({ maxJobTimeMs, failureMode, successMode, context });
+  return JSON.stringify({ maxJobTimeMs, failureMode, successMode, context: contextJson && JSON.parse(contextJson) });
 }
 
 /** What `encodeRunSettings` wrote; of what somebody else wrote, the part that can be used. */

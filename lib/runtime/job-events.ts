@@ -1,3 +1,4 @@
+import { toFailureRecord } from '../core/failure-record.js';
 import type { Settlement } from '../core/settlement.js';
 import type { JobEvent, JobEventKind } from '../interfaces/job-event.interface.js';
 import type { Log, NewJob, RescuedJob } from '../interfaces/ports/index.js';
@@ -31,9 +32,13 @@ export class JobEvents {
       try {
         listener(event);
       } catch (error) {
-        this.log.error(`A listener of job events failed on ${event.kind}`, { error: String(error) });
+        this.report(error);
       }
     }
+  }
+
+  report(error: unknown): void {
+    this.log.error('A listener of job events failed', { error: toFailureRecord(error).message });
   }
 
   enqueued(jobs: readonly NewJob[]): void {

@@ -53,7 +53,11 @@ export class QueueRunner {
   ) {
     this.runs = new JobRuns(tools, {
       onSettlement: (settlement) => this.settler.add(settlement),
-      onLeft: () => this.slotFreed(),
+      onLeft: () => {
+        this.appetite.jobFinished();
+        this.startBuffered();
+        this.planTurn();
+      },
     });
     this.buffer = new JobBuffer({
       slots: options.concurrency,
@@ -218,12 +222,6 @@ export class QueueRunner {
     // The next batch travels while this one runs.
     this.turn();
     this.startBuffered();
-  }
-
-  private slotFreed(): void {
-    this.appetite.jobFinished();
-    this.startBuffered();
-    this.planTurn();
   }
 
   private startBuffered(): void {

@@ -413,7 +413,7 @@ function handlersOf(job: unknown, options: unknown): unknown {
   (JobHandler(job as string, options as object) as MethodDecorator)(Handlers.prototype, 'run', Object.getOwnPropertyDescriptor(Handlers.prototype, 'run')!);
   const wrapper = { metatype: Handlers, instance: new Handlers(), isDependencyTreeStatic: () => true, isTransient: false };
   const discovery = { getProviders: () => [wrapper], getControllers: () => [] };
-  return new ProcessorExplorer(discovery as never, new MetadataScanner()).findHandlers();
+  return new ProcessorExplorer(discovery as never, new MetadataScanner(), { of: () => () => undefined } as never).findHandlers('default');
 }
 
 /** What everything inherits. */

@@ -1,0 +1,61 @@
+import { peek } from './core/peek.js';
+import { InvalidOptionError } from './errors/configuration.errors.js';
+import type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
+import type { EnqueueStore } from './interfaces/ports/index.js';
+import { aroundEnqueue } from './job-context/middleware.js';
+import { isManager, MANAGER_EXPECTED } from './manager-option.js';
+import type { Enqueue, JobInput, NewJobs } from './new-jobs.js';
+import type { ResolvedOptions } from './notify-queue.options.js';
+import type { EnqueueBatcher } from './runtime/enqueue-batcher.js';
+import type { JobEvents } from './runtime/job-events.js';
+import type { EntityManager } from 'typeorm';
+
+/** The way of new jobs: through the middleware, into the caller's transaction or together with the calls of others. */
+export class Enqueuer {
+  private readonly isWrapped: boolean;
+
+  constructor(
+    private readonly options: ResolvedOptions,
+    private readonly newJobs: NewJobs,
+    private readonly enqueueStore: EnqueueStore,
+    private readonly batcher: EnqueueBatcher,
+    private readonly events: JobEvents,
+  ) {
+    this.isWrapped = options.middleware.some((one) => one.enqueue);
+  }
+
+  async one(job: JobInput, payload: unknown, options: EnqueueOptions): Promise<EnqueuedJob> {
+    const [enqueued] = await this.wrap(job, 1, (context) => this.newJobs.make(job, payload, options, context));
+    return enqueued as EnqueuedJob;
+  }
+
+  async many(job: JobInput, payloads: readonly unknown[], options: EnqueueManyOptions): Promise<EnqueuedJob[]> {
+    const count = Number(peek(payloads, 'length')) || 0;
+    return [...(await this.wrap(job, count, (context) => this.newJobs.makeMany(job, payloads, options, context)))];
+  }
+
+  private async wrap(job: JobInput, count: number, make: (context?: object) => Enqueue): Promise<readonly EnqueuedJob[]> {
+    if (!this.isWrapped) return this.store(make());
+    const name = String(typeof job === 'object' ? peek(job, 'name') : job);
+    const enqueue = aroundEnqueue(this.options.middleware, async ({ context }) => this.store(make(context)));
+    return enqueue({ name, count, context: {} });
+  }
+
+  private async store({ jobs, manager: explicit, once }: Enqueue): Promise<EnqueuedJob[]> {
+    if (jobs.length > 0) {
+      const manager = explicit ?? this.ambientManager();
+      if (manager) await this.enqueueStore.insert(jobs, manager, once);
+      else await this.batcher.add(jobs, once);
+      this.events.enqueued(jobs);
+    }
+    return jobs.map(({ id, queue }) => ({ id, queue }));
+  }
+
+  /** A manager that is in no transaction has nothing to take part in. */
+  private ambientManager(): EntityManager | undefined {
+    const manager: unknown = this.options.resolveManager?.();
+    if (manager === undefined) return undefined;
+    if (!isManager(manager)) throw new InvalidOptionError('resolveManager()', manager, `${MANAGER_EXPECTED}, or undefined`);
+    return manager.queryRunner?.isTransactionActive ? manager : undefined;
+  }
+}
