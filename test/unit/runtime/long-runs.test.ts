@@ -38,6 +38,7 @@ describe('LongRuns', () => {
     const tools = {
       handlers: { names: ['work'], get: () => ({}), policyOf: () => ({ maxJobTimeMs: 60_000 }) },
       executor: { run: (job: ReservedJob, _handler: unknown, done: (outcome: object) => void) => end.set(job.id, () => done({ kind: 'interrupted' })) },
+      events: { started: () => undefined, ended: () => undefined },
       deadlines: { set: () => undefined, clear: () => undefined },
     } as unknown as RunTools;
     const callbacks = { onSettlement: () => undefined, onLeft: () => undefined };
