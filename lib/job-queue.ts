@@ -53,8 +53,7 @@ export interface JobQueueParts {
 @Injectable()
 export class JobQueue {
   /**
-   * What happens to jobs in this process, and what of other processes the option `sharedEvents` names. It never ends and
-   * never fails; a subscriber that throws is logged and kept.
+   * What happens to jobs in this process. It never ends and never fails; a subscriber that throws is logged and kept.
    */
   readonly events$: Observable<JobEvent>;
   private readonly watcher: JobWatcher;

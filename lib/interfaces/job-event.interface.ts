@@ -39,6 +39,4 @@ export interface JobEvent {
   readonly failure?: FailureRecord;
   /** What was captured at the enqueue, see `JobMiddleware`. */
   readonly context?: Readonly<Record<string, unknown>>;
-  /** False for events of other processes, see the option `events`. */
-  readonly local: boolean;
 }

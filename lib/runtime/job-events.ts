@@ -43,7 +43,7 @@ export class JobEvents {
 
   enqueued(jobs: readonly NewJob[]): void {
     if (!this.observed) return;
-    for (const { id, name, queue } of jobs) this.emit({ kind: 'job:enqueued', jobId: id, name, queue, local: true });
+    for (const { id, name, queue } of jobs) this.emit({ kind: 'job:enqueued', jobId: id, name, queue });
   }
 
   started(job: RunningJob): void {
@@ -78,7 +78,7 @@ export class JobEvents {
 
   rescued(jobs: readonly RescuedJob[]): void {
     if (!this.observed) return;
-    for (const { id, name, queue } of jobs) this.emit({ kind: 'job:rescued', jobId: id, name, queue, local: true });
+    for (const { id, name, queue } of jobs) this.emit({ kind: 'job:rescued', jobId: id, name, queue });
   }
 
   private take(id: string): JobEvent | undefined {
@@ -90,7 +90,7 @@ export class JobEvents {
 
 function about(job: RunningJob, kind: JobEventKind): JobEvent {
   const { id: jobId, name, queue, attempt, context } = job;
-  return { kind, jobId, name, queue, attempt, context, local: true };
+  return { kind, jobId, name, queue, attempt, context };
 }
 
 function kindOf(settlement: Settlement | undefined): JobEventKind {
