@@ -13,7 +13,7 @@ let tarball: Tarball;
 beforeAll(async () => {
   directory = await temporaryDirectory();
   tarball = await pack(directory);
-});
+}, 120_000);
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 /** An application without a compiler: decorators are called by hand. */
