@@ -205,7 +205,7 @@ export class NotifyQueueRuntime {
   }
 }
 
-function jobLog(log: Log, job: { id: string; name: string; queue: string }): JobLog {
+export function jobLog(log: Log, job: { id: string; name: string; queue: string }): JobLog {
   const params = { jobId: job.id, job: job.name, queue: job.queue };
   return {
     log: (message) => log.log(message, params),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as errors from '../../lib/errors/index.js';
 import * as main from '../../lib/index.js';
+import * as testing from '../../lib/testing/index.js';
 import * as migrations from '../../migrations/index.js';
 
 /** What can be imported at run time. A line that goes away breaks somebody's application. */
@@ -62,6 +63,8 @@ const MAIN = [
 
 const MIGRATIONS = ['createNotifyQueueMigrations', 'notifyQueueMigration', 'notifyQueueMigrations'];
 
+const TESTING = ['JobQueueTester', 'NotifyQueueTestingModule', 'getJobQueueTester', 'withTestQueue'];
+
 describe('the public names', () => {
   it('of nestjs-notify-queue are these', () => {
     expect(Object.keys(main).sort()).toEqual(MAIN);
@@ -69,6 +72,10 @@ describe('the public names', () => {
 
   it('of nestjs-notify-queue/migrations are these', () => {
     expect(Object.keys(migrations).sort()).toEqual(MIGRATIONS);
+  });
+
+  it('of nestjs-notify-queue/testing are these', () => {
+    expect(Object.keys(testing).sort()).toEqual(TESTING);
   });
 
   it('include every error of the package, each of which is a NotifyQueueError', () => {

@@ -1,0 +1,15 @@
+import type { JobConfig } from '../../interfaces/job-config.interface.js';
+import type { MemoryJob } from './memory-job.js';
+import { Transactions } from './transactions.js';
+
+/** What the tables hold. */
+export interface MemoryState {
+  readonly jobs: Map<string, MemoryJob>;
+  readonly configs: Map<string, JobConfig>;
+}
+
+export type MemoryTransactions = Transactions<MemoryState>;
+
+export function createTransactions(state: MemoryState): MemoryTransactions {
+  return new Transactions(state, ({ jobs, configs }) => ({ jobs: new Map(jobs), configs: new Map(configs) }));
+}

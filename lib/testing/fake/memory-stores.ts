@@ -1,0 +1,44 @@
+import { SignalHub } from '../../runtime/signal-hub.js';
+import { TestClock } from './clock.js';
+import { MemoryConfigStore } from './memory-config.store.js';
+import { MemoryJobStore, type MemoryJobEvents } from './memory-job.store.js';
+import { createTransactions, type MemoryState } from './memory-state.js';
+
+export interface MemoryHooks extends MemoryJobEvents {
+  configChanged(): void;
+}
+
+/** In the place of the database. */
+export class MemoryStores {
+  readonly clock = new TestClock();
+  readonly signals = new SignalHub();
+  readonly configs: MemoryConfigStore;
+  readonly jobs: MemoryJobStore;
+  /** Set by whoever runs the jobs. */
+  hooks: MemoryHooks | undefined;
+  private readonly state: MemoryState = { jobs: new Map(), configs: new Map() };
+  private readonly transactions = createTransactions(this.state);
+
+  constructor() {
+    this.configs = new MemoryConfigStore(this.transactions, this.clock, () => this.hooks?.configChanged());
+    this.jobs = new MemoryJobStore(this.state, this.transactions, this.clock, {
+      inserted: async (jobs) => this.hooks?.inserted(jobs),
+      changed: (id) => this.hooks?.changed(id),
+      abort: (id) => this.hooks?.abort(id),
+    });
+  }
+
+  get reservations(): MemoryJobStore {
+    return this.jobs;
+  }
+
+  clear(): void {
+    this.state.jobs.clear();
+    this.state.configs.clear();
+    this.hooks?.configChanged();
+  }
+
+  async close(): Promise<void> {
+    this.transactions.close();
+  }
+}

@@ -1,0 +1,93 @@
+import { toFailureRecord } from '../../core/failure-record.js';
+import type { Settlement } from '../../core/settlement.js';
+import { JobCancelledError } from '../../errors/job.errors.js';
+import type { JobLog } from '../../interfaces/job.interface.js';
+import type { Log } from '../../interfaces/ports/index.js';
+import { Deadlines } from '../../runtime/deadlines.js';
+import { FailureSettler, type AskCustomMode } from '../../runtime/failure-settler.js';
+import type { Handlers } from '../../runtime/handler.js';
+import type { JobEvents } from '../../runtime/job-events.js';
+import { JobExecutor } from '../../runtime/job-executor.js';
+import { JobRuns, type RunTools } from '../../runtime/job-runs.js';
+import { SuccessReporter, type TellCustomMode } from '../../runtime/success-reporter.js';
+import type { TestClock } from './clock.js';
+import { reserve, settle, type MemoryJob } from './memory-job.js';
+
+export interface TestRunnerParts {
+  readonly handlers: Handlers;
+  readonly maxPayloadSize: number;
+  readonly askCustomMode: AskCustomMode;
+  readonly tellCustomMode: TellCustomMode;
+  readonly events: JobEvents;
+  readonly log: Log;
+  readonly logOf: (job: { id: string; name: string; queue: string }) => JobLog;
+  readonly clock: TestClock;
+  readonly onChanged: (id: string) => void;
+}
+
+/** Runs one job at a time by the parts that run jobs in production: time limit, failure mode, success mode and events. */
+export class TestRunner {
+  private readonly running = new Map<string, { job: MemoryJob; runs: JobRuns }>();
+  /** Jobs of which a failure was logged. */
+  private readonly told = new WeakSet<MemoryJob>();
+  private readonly successes: SuccessReporter;
+  private readonly deadlines = new Deadlines();
+  private readonly tools: RunTools;
+
+  constructor(private readonly parts: TestRunnerParts) {
+    const { handlers, maxPayloadSize, events, log, logOf } = parts;
+    this.successes = new SuccessReporter(parts.tellCustomMode, log);
+    this.tools = {
+      handlers,
+      executor: new JobExecutor(maxPayloadSize),
+      failures: new FailureSettler(parts.askCustomMode, log),
+      successes: this.successes,
+      events,
+      deadlines: this.deadlines,
+      jobTools: { maxPayloadSize, logOf, saveProgress: ({ id }, progress) => this.saveProgress(id, progress) },
+      log,
+    };
+  }
+
+  /** Resolves when what it came to is stored. */
+  async run(job: MemoryJob): Promise<void> {
+    await new Promise<void>((onLeft) => {
+      const runs = new JobRuns(this.tools, { onSettlement: (settlement) => this.settle(job, settlement), onLeft });
+      this.running.set(job.id, { job, runs });
+      runs.start(reserve(job, this.parts.clock.now()));
+    });
+  }
+
+  abort(id: string): void {
+    this.running.get(id)?.runs.abort(id, new JobCancelledError(`Job ${id} was cancelled`));
+  }
+
+  stop(): void {
+    this.deadlines.stop();
+  }
+
+  private settle(job: MemoryJob, settlement: Settlement): void {
+    this.running.delete(job.id);
+    settle(job, settlement, this.parts.clock.now());
+    this.successes.settled(job.id);
+    this.parts.events.settled(job.id);
+    this.parts.onChanged(job.id);
+    if (settlement.failure && !this.told.has(job)) this.tell(job);
+  }
+
+  /** A test that does not expect the failure shall not have to look for it; the repetitions say nothing new. */
+  private tell(job: MemoryJob): void {
+    this.told.add(job);
+    const { id: jobId, name, attempt, failure, finalState } = job;
+    const { message, stack } = toFailureRecord(failure);
+    const fate = finalState ? `is ${finalState}` : 'runs again';
+    this.parts.log.error(`Job ${name} failed on attempt ${attempt} and ${fate}: ${stack ?? message}`, { jobId });
+  }
+
+  private saveProgress(id: string, progress: string): void {
+    const running = this.running.get(id);
+    if (!running) return;
+    running.job.progress = progress;
+    this.parts.onChanged(id);
+  }
+}

@@ -1,0 +1,179 @@
+import { JobStateError } from '../../errors/job.errors.js';
+import type { HandlerRegistry } from '../../handler-registry.js';
+import type { Log } from '../../interfaces/ports/index.js';
+import { runsQueue, suspensionKeysOf, type ResolvedOptions } from '../../notify-queue.options.js';
+import { jobLog, type NotifyQueueRuntime } from '../../notify-queue.runtime.js';
+import type { ProcessorExplorer } from '../../processor.explorer.js';
+import type { ConfigFeed } from '../../runtime/config-feed.js';
+import type { EnqueueBatcher } from '../../runtime/enqueue-batcher.js';
+import type { JobEvents } from '../../runtime/job-events.js';
+import type { TestMode } from '../testing-options.js';
+import { isDue, type MemoryJob } from './memory-job.js';
+import type { MemoryStores } from './memory-stores.js';
+import { TestRunner } from './test-runner.js';
+
+/** More runs than this in one `drain` are jobs that enqueue each other for ever. */
+const MAX_RUNS = 10_000;
+
+type Runtime = Pick<NotifyQueueRuntime, 'signals' | 'listening' | 'takeOver' | 'start' | 'startEngine' | 'stopEngine' | 'stop'>;
+type Batcher = Pick<EnqueueBatcher, 'add' | 'drain'>;
+
+/** In the place of the listener and the engine: runs jobs when the test says so, or at their enqueue. */
+export class TestRuntime implements Runtime {
+  readonly listening = true;
+  readonly takeOver = (): undefined => undefined;
+  /** Calls do not wait for each other here: the one that waits may be a job that another call runs. */
+  readonly batcher: Batcher = {
+    add: (jobs) => this.stores.reservations.insert(jobs),
+    drain: async () => undefined,
+  };
+  private readonly runner: TestRunner;
+
+  constructor(
+    readonly mode: TestMode,
+    private readonly options: ResolvedOptions,
+    private readonly stores: MemoryStores,
+    private readonly feed: ConfigFeed,
+    private readonly handlers: HandlerRegistry,
+    explorer: ProcessorExplorer,
+    events: JobEvents,
+    log: Log,
+  ) {
+    this.runner = new TestRunner({
+      handlers,
+      maxPayloadSize: options.maxPayloadSize,
+      askCustomMode: (className, failure) => explorer.findFailureHandler(className).handleFailure(failure),
+      tellCustomMode: (className, success) => explorer.findSuccessHandler(className).handleSuccess(success),
+      events,
+      log,
+      logOf: (job) => jobLog(log, job),
+      clock: stores.clock,
+      onChanged: (id) => this.signals.signal(id),
+    });
+    stores.hooks = {
+      inserted: async (jobs) => (this.mode === 'inline' ? this.runAll(jobs) : undefined),
+      changed: (id) => this.signals.signal(id),
+      abort: (id) => this.runner.abort(id),
+      configChanged: () => void this.feed.refresh(),
+    };
+  }
+
+  get signals(): NotifyQueueRuntime['signals'] {
+    return this.stores.signals;
+  }
+
+  get now(): Date {
+    return new Date(this.stores.clock.now());
+  }
+
+  start(): void {}
+
+  async startEngine(): Promise<void> {}
+
+  async stopEngine(): Promise<void> {
+    this.runner.stop();
+  }
+
+  async stop(): Promise<void> {
+    this.feed.stop();
+  }
+
+  /** Runs the first job that is due. Resolves to its id; undefined when none is. */
+  async runNext(name?: string): Promise<string | undefined> {
+    const [job] = this.runnable().filter((one) => name === undefined || one.name === name);
+    if (job) await this.runner.run(job);
+    return job?.id;
+  }
+
+  /** Runs jobs until none is due, or until none waits. Resolves to their ids in order. @throws JobStateError for too many, or when nobody handles them */
+  async drain(scheduled: boolean): Promise<string[]> {
+    const ids: string[] = [];
+    for (;;) {
+      const id = await this.runNext();
+      if (id !== undefined) ids.push(id);
+      else if (!scheduled || !this.toNextDue()) break;
+      if (ids.length > MAX_RUNS) throw new JobStateError(`More than ${MAX_RUNS} runs, and there is no end: do jobs enqueue each other, or fail for ever?`);
+    }
+    if (ids.length === 0) this.checkHandlers();
+    return ids;
+  }
+
+  /** Lets time pass. Jobs that get due run at their time, in the mode that runs jobs by itself. */
+  async advance(ms: number): Promise<void> {
+    const { clock } = this.stores;
+    const end = clock.now() + ms;
+    while (this.mode === 'inline') {
+      const next = this.nextDueAt();
+      if (next === undefined || next > end) break;
+      clock.advance(Math.max(0, next - clock.now()));
+      while ((await this.runNext()) !== undefined) continue;
+    }
+    clock.advance(Math.max(0, end - clock.now()));
+  }
+
+  clear(): void {
+    this.stores.clear();
+  }
+
+  private async runAll(jobs: readonly MemoryJob[]): Promise<void> {
+    for (const job of jobs) if (this.runs(job)) await this.runner.run(job);
+  }
+
+  private runnable(): MemoryJob[] {
+    return this.stores.jobs.waiting().filter((job) => this.runs(job));
+  }
+
+  /** Whether this process, were it real, would run the job now. */
+  private runs(job: MemoryJob): boolean {
+    return isDue(job, this.stores.clock.now()) && this.serves(job) && this.handlers.get(job.name) !== undefined;
+  }
+
+  private serves({ queue }: MemoryJob): boolean {
+    const { options, stores } = this;
+    return this.isKnown(queue) && runsQueue(options, queue) && !stores.jobs.isSuspended(suspensionKeysOf(options, queue));
+  }
+
+  private nextDueAt(): number | undefined {
+    const due = this.stores.jobs.waiting().filter((job) => this.serves(job) && this.handlers.get(job.name));
+    const [first] = due.map(({ dueAt }) => dueAt ?? 0).sort((a, b) => a - b);
+    return first;
+  }
+
+  /** False when nothing waits. */
+  private toNextDue(): boolean {
+    const next = this.nextDueAt();
+    if (next === undefined) return false;
+    this.stores.clock.advance(Math.max(0, next - this.stores.clock.now()));
+    return true;
+  }
+
+  /** A test that forgot the provider shall not have to look for it. @throws JobStateError */
+  private checkHandlers(): void {
+    if (this.options.role === 'producer') return;
+    const now = this.stores.clock.now();
+    const due = this.stores.jobs.waiting().filter((job) => isDue(job, now));
+    const unhandled = due.find(({ name }) => !this.handlers.get(name));
+    const unserved = due.find(({ queue }) => !this.isKnown(queue));
+    if (unhandled) throw new JobStateError(noHandler(unhandled));
+    if (unserved) throw new JobStateError(nobodyServes(unserved));
+  }
+
+  /** A process runs the queues that its options or its handlers name. */
+  private isKnown(queue: string): boolean {
+    return this.options.queues.has(queue) || this.handlers.all().some((handler) => handler.queue === queue);
+  }
+}
+
+function noHandler({ name, queue }: MemoryJob): string {
+  return (
+    `Job '${name}' of queue '${queue}' waits, and nothing here handles it. ` +
+    `Add the provider with @JobHandler('${name}') to the testing module, or use mode 'fake'.`
+  );
+}
+
+function nobodyServes({ name, queue }: MemoryJob): string {
+  return (
+    `Job '${name}' waits in queue '${queue}', which nobody serves: no handler names it, and it is not in \`queues\`. ` +
+    'Give its handler the definition, or the queue.'
+  );
+}
