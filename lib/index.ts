@@ -55,7 +55,7 @@ export type { Failure, FailureDecision, FailureHandler, FailureMode } from './in
 export type { Success, SuccessHandler, SuccessMode } from './interfaces/success-mode.interface.js';
 export type { ConfigCallOptions, ConfigChange, JobConfig, WatchOptions } from './interfaces/job-config.interface.js';
 export type { JobDefinition, JobDefinitionOptions, JobTypes, RunOptions } from './interfaces/job-definition.interface.js';
-export type { JobEvent, JobEventKind } from './interfaces/job-event.interface.js';
+export type { ClusterEventKind, ClusterJobEvent, JobEvent, JobEventKind } from './interfaces/job-event.interface.js';
 export type { EnqueueCall, JobMiddleware } from './interfaces/job-middleware.interface.js';
 export type { Job, JobLog } from './interfaces/job.interface.js';
 export type {

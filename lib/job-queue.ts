@@ -17,13 +17,14 @@ import type {
   Status,
 } from './interfaces/job-record.interface.js';
 import type { Enqueuer } from './enqueuer.js';
-import type { JobEvent } from './interfaces/job-event.interface.js';
+import type { ClusterJobEvent, JobEvent } from './interfaces/job-event.interface.js';
 import type { JobStore } from './interfaces/ports/index.js';
 import type { JobConfigs } from './job-configs.js';
 import { JobWatcher } from './job-watcher.js';
 import { checkCriteria, checkIteration, checkPage } from './job-criteria.js';
 import type { JobInput, NewJobs } from './new-jobs.js';
 import { suspensionKeyOf, suspensionKeysOf, type ResolvedOptions } from './notify-queue.options.js';
+import type { ClusterEvents } from './runtime/cluster-events.js';
 import { GuardedObservable } from './runtime/guarded-observable.js';
 import type { JobEvents } from './runtime/job-events.js';
 import type { SignalHub } from './runtime/signal-hub.js';
@@ -35,6 +36,7 @@ export interface JobQueueParts {
   readonly configs: JobConfigs;
   readonly enqueuer: Enqueuer;
   readonly events: JobEvents;
+  readonly clusterEvents: ClusterEvents;
   readonly signals: SignalHub;
   readonly newJobs: NewJobs;
   readonly isListening: () => boolean;
@@ -52,15 +54,16 @@ export interface JobQueueParts {
  */
 @Injectable()
 export class JobQueue {
-  /**
-   * What happens to jobs in this process. It never ends and never fails; a subscriber that throws is logged and kept.
-   */
+  /** What happens to jobs in this process. It never ends and never fails; a subscriber that throws is logged and kept. */
   readonly events$: Observable<JobEvent>;
+  /** The same of all processes, this one too: the kinds that their option `clusterEvents` names, some 50 ms later. Needs `listen`. */
+  readonly clusterEvents$: Observable<ClusterJobEvent>;
   private readonly watcher: JobWatcher;
 
   constructor(private readonly parts: JobQueueParts) {
     const source = new Observable<JobEvent>((subscriber) => parts.events.listen((event) => subscriber.next(event)));
     this.events$ = new GuardedObservable(source, (error) => parts.events.report(error));
+    this.clusterEvents$ = parts.clusterEvents.events$;
     this.watcher = new JobWatcher(parts.store, parts.signals, parts.isListening);
   }
 

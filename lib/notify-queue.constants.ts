@@ -5,6 +5,7 @@ export const CONFIG_FEED = Symbol('NotifyQueue:ConfigFeed');
 export const RUNTIME = Symbol('NotifyQueue:Runtime');
 export const BATCHER = Symbol('NotifyQueue:EnqueueBatcher');
 export const EVENTS = Symbol('NotifyQueue:JobEvents');
+export const CLUSTER_EVENTS = Symbol('NotifyQueue:ClusterEvents');
 export const LOG = Symbol('NotifyQueue:Log');
 
 /** The name of a `forRoot` that has none. */

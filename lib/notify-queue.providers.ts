@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { Logger, type Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
@@ -12,7 +13,7 @@ import { HandlerInvoker } from './job-context/handler-invoker.js';
 import { JobQueue } from './job-queue.js';
 import { getJobConfigsToken, getJobQueueToken } from './job-queue.tokens.js';
 import { NewJobs } from './new-jobs.js';
-import { BATCHER, CONFIG_FEED, DEFAULT_NAME, EVENTS, LOG, MODULE_NAME, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.constants.js';
+import { BATCHER, CLUSTER_EVENTS, CONFIG_FEED, DEFAULT_NAME, EVENTS, LOG, MODULE_NAME, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.constants.js';
 import { NotifyQueueLifecycle } from './notify-queue.lifecycle.js';
 import { entitiesMissing } from './notify-queue.messages.js';
 import { MODULE_OPTIONS_TOKEN } from './notify-queue.module-definition.js';
@@ -20,6 +21,7 @@ import { resolveOptions, type ResolvedOptions } from './notify-queue.options.js'
 import { namesOf } from './notify-queue.siblings.js';
 import { NotifyQueueRuntime } from './notify-queue.runtime.js';
 import { ProcessorExplorer } from './processor.explorer.js';
+import { ClusterEvents } from './runtime/cluster-events.js';
 import { ConfigFeed } from './runtime/config-feed.js';
 import { JobEvents } from './runtime/job-events.js';
 import { EnqueueBatcher } from './runtime/enqueue-batcher.js';
@@ -53,10 +55,16 @@ export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: Not
         new HandlerRegistry(options, () => explorer.findHandlers(options.name)),
     },
     { provide: EVENTS, inject: [RESOLVED_OPTIONS, LOG], useFactory: createEvents },
+    {
+      provide: CLUSTER_EVENTS,
+      inject: [RESOLVED_OPTIONS, STORES, EVENTS, LOG],
+      useFactory: ({ clusterEvents }: ResolvedOptions, stores: Stores, events: JobEvents, log: Log) =>
+        new ClusterEvents(stores.events, clusterEvents, events, { host: hostname(), pid: process.pid }, log),
+    },
     { provide: CONFIG_FEED, inject: [STORES, LOG], useFactory: openFeed },
     {
       provide: RUNTIME,
-      inject: [RESOLVED_OPTIONS, STORES, CONFIG_FEED, HandlerRegistry, ProcessorExplorer, EVENTS, LOG],
+      inject: [RESOLVED_OPTIONS, STORES, CONFIG_FEED, HandlerRegistry, ProcessorExplorer, EVENTS, CLUSTER_EVENTS, LOG],
       useFactory: (...parts: ConstructorParameters<typeof NotifyQueueRuntime>) => new NotifyQueueRuntime(...parts),
     },
     {
@@ -72,7 +80,7 @@ export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: Not
     },
     {
       provide: getJobQueueToken(name),
-      inject: [RESOLVED_OPTIONS, STORES, getJobConfigsToken(name), BATCHER, RUNTIME, HandlerRegistry, EVENTS],
+      inject: [RESOLVED_OPTIONS, STORES, getJobConfigsToken(name), BATCHER, RUNTIME, HandlerRegistry, EVENTS, CLUSTER_EVENTS],
       useFactory: (
         options: ResolvedOptions,
         stores: Stores,
@@ -81,6 +89,7 @@ export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: Not
         runtime: NotifyQueueRuntime,
         handlers: HandlerRegistry,
         events: JobEvents,
+        clusterEvents: ClusterEvents,
       ) => {
         const newJobs = new NewJobs(options, handlers);
         return new JobQueue({
@@ -89,6 +98,7 @@ export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: Not
           store: stores.jobs,
           configs,
           events,
+          clusterEvents,
           signals: runtime.signals,
           newJobs,
           isListening: () => runtime.listening,

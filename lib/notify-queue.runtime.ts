@@ -8,6 +8,7 @@ import { Listener } from './listener/listener.js';
 import { badSuspension, handlerMapped } from './notify-queue.messages.js';
 import { queueOptionsOf, retentionsOf, runsQueue, suspensionKeysOf, type ResolvedOptions } from './notify-queue.options.js';
 import type { ProcessorExplorer } from './processor.explorer.js';
+import type { ClusterEvents } from './runtime/cluster-events.js';
 import type { ConfigFeed } from './runtime/config-feed.js';
 import { createEngine } from './runtime/create-engine.js';
 import type { HandOver } from './runtime/enqueue-batcher.js';
@@ -40,6 +41,7 @@ export class NotifyQueueRuntime {
     private readonly handlers: HandlerRegistry,
     private readonly explorer: ProcessorExplorer,
     private readonly events: JobEvents,
+    private readonly clusterEvents: ClusterEvents,
     private readonly log: Log,
   ) {
     if (!options.listen) return;
@@ -55,6 +57,7 @@ export class NotifyQueueRuntime {
         onWork: (queue) => this.engine?.parts.sweeper.workCameIn(queue),
         onConfig: (key) => void this.feed.refresh(key === '' ? undefined : [key]),
         onSignal: (jobId) => this.signalled(jobId),
+        onEvents: (payload) => this.clusterEvents.receive(payload),
         onUp: (direct) => this.catchUp(direct),
         onDown: () => this.startPolling(),
       },
@@ -94,6 +97,7 @@ export class NotifyQueueRuntime {
 
   async stop(): Promise<void> {
     clearTimeout(this.pollTimer);
+    await this.clusterEvents.stop();
     await this.listener?.stop();
     this.feed.stop();
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { channelsOf, DEFAULT_SCHEMA, quoteIdentifier, quoteLiteral, type Channels } from '../lib/core/schema-name.js';
+import { DEFAULT_SCHEMA, quotedChannelsOf, quoteIdentifier, quoteLiteral, type Channels } from '../lib/core/schema-name.js';
 
 /** The names that DDL is written with, checked and quoted. */
 export interface Names {
@@ -25,16 +25,11 @@ export interface MigrationScript {
 export const LEDGER_TABLE = 'job_migrations';
 
 export function namesOf(schema: string): Names {
-  const channels = channelsOf(schema);
   return {
     schema: quoteIdentifier(schema),
     schemaLiteral: quoteLiteral(schema),
     ledger: `${quoteIdentifier(schema)}.${LEDGER_TABLE}`,
-    channels: {
-      jobs: quoteLiteral(channels.jobs),
-      configs: quoteLiteral(channels.configs),
-      signals: quoteLiteral(channels.signals),
-    },
+    channels: quotedChannelsOf(schema),
   };
 }
 

@@ -1,6 +1,20 @@
-import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { JobQueue } from 'nestjs-notify-queue';
-import { filter, type Subscription } from 'rxjs';
+import { Injectable, Logger, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { JobQueue, NotifyQueueModule } from 'nestjs-notify-queue';
+import { filter, map, type Observable, type Subscription } from 'rxjs';
+
+// #region cluster
+@Module({ imports: [NotifyQueueModule.forRoot({ clusterEvents: ['job:abandoned', 'job:rescued'] })] })
+export class WorkerModule {}
+
+@Injectable()
+export class Dashboard {
+  readonly troubles$: Observable<string>;
+
+  constructor(jobQueue: JobQueue) {
+    this.troubles$ = jobQueue.clusterEvents$.pipe(map(({ kind, name, host }) => `${kind} ${name} on ${host}`));
+  }
+}
+// #endregion
 
 // #region subscribe
 @Injectable()

@@ -5,7 +5,7 @@ export const DEFAULT_SCHEMA = 'notify_queue';
 const SCHEMA_EXPECTED =
   "a PostgreSQL schema name: 1 to 63 bytes, without control characters, '.' or '$$', not starting with 'pg_'";
 
-/** The three notification channels of one installation. */
+/** The notification channels of one installation. */
 export interface Channels {
   /** Payload: the name of a queue in which work has come in. */
   readonly jobs: string;
@@ -13,6 +13,8 @@ export interface Channels {
   readonly configs: string;
   /** Payload: the id of a watched job that changed, or of a running job to be aborted. */
   readonly signals: string;
+  /** Payload: JSON of job events that one process tells all. */
+  readonly events: string;
 }
 
 // oxlint-disable-next-line no-control-regex
@@ -58,5 +60,11 @@ export function channelsOf(schema: string): Channels {
     Buffer.byteLength(schema) <= 40
       ? schema
       : `notify_queue_${createHash('sha256').update(schema).digest('hex').slice(0, 24)}`;
-  return { jobs: `${prefix}.jobs`, configs: `${prefix}.configs`, signals: `${prefix}.signals` };
+  return { jobs: `${prefix}.jobs`, configs: `${prefix}.configs`, signals: `${prefix}.signals`, events: `${prefix}.events` };
+}
+
+/** The same as literals. */
+export function quotedChannelsOf(schema: string): Channels {
+  const { jobs, configs, signals, events } = channelsOf(schema);
+  return { jobs: quoteLiteral(jobs), configs: quoteLiteral(configs), signals: quoteLiteral(signals), events: quoteLiteral(events) };
 }

@@ -40,3 +40,15 @@ export interface JobEvent {
   /** What was captured at the enqueue, see `JobMiddleware`. */
   readonly context?: Readonly<Record<string, unknown>>;
 }
+
+/** Kinds that can be told to other processes: an enqueue may never be committed. */
+export type ClusterEventKind = Exclude<JobEventKind, 'job:enqueued'>;
+
+/** Something happened to a job, in this process or in another one. */
+export interface ClusterJobEvent extends Omit<JobEvent, 'context'> {
+  readonly kind: ClusterEventKind;
+  /** Of the process in which it happened. */
+  readonly host: string;
+  /** Of the process in which it happened. */
+  readonly pid: number;
+}

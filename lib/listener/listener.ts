@@ -17,6 +17,8 @@ export interface ListenerCallbacks {
   readonly onConfig: (key: string) => void;
   /** This job has something for its watchers or its runner. */
   readonly onSignal: (jobId: string) => void;
+  /** A process tells of job events, in JSON. */
+  readonly onEvents: (payload: string) => void;
   /**
    * Listening has begun, or begun again: whatever came before may have been missed. `direct` tells
    * that the connection leads straight to a session of the server, through no pooler.
@@ -107,8 +109,8 @@ export class Listener {
       direct = await leadsToItsOwnSession(client);
       if (!direct) await this.proveThroughPooler(client, beatChannel, heartbeat);
       // Only now: where sessions are shared, whoever gets this one next would be subscribed.
-      const { jobs, configs, signals } = this.options.channels;
-      for (const channel of [...(this.runsJobs ? [jobs] : []), configs, signals, ...(direct ? [beatChannel] : [])]) {
+      const { jobs, configs, signals, events } = this.options.channels;
+      for (const channel of [...(this.runsJobs ? [jobs] : []), configs, signals, events, ...(direct ? [beatChannel] : [])]) {
         await client.query(`LISTEN ${quoteIdentifier(channel)}`);
       }
       if (direct) await heartbeat.prove();
@@ -141,6 +143,7 @@ export class Listener {
     if (channel === channels.jobs) this.callbacks.onWork(payload);
     else if (channel === channels.configs) this.callbacks.onConfig(payload);
     else if (channel === channels.signals) this.callbacks.onSignal(payload);
+    else if (channel === channels.events) this.callbacks.onEvents(payload);
   }
 
   /** What a connection sends to itself may come through a pooler although nobody else's does, so another one sends. */

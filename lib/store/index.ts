@@ -4,6 +4,7 @@ import type { Log } from '../interfaces/ports/index.js';
 import { PgConfigStore } from './config.store.js';
 import { connectionOptionsOf } from './connection-options.js';
 import { Database } from './database.js';
+import { PgEventStore } from './event.store.js';
 import { PgInstanceStore } from './instance.store.js';
 import { PgJobStore } from './job.store.js';
 import { prepareSchema } from './migrator.js';
@@ -25,6 +26,7 @@ export class Stores {
   readonly jobs: PgJobStore;
   readonly instances: PgInstanceStore;
   readonly configs: PgConfigStore;
+  readonly events: PgEventStore;
 
   private constructor(
     readonly connection: ClientConfig,
@@ -36,6 +38,7 @@ export class Stores {
     this.jobs = new PgJobStore(database, statements);
     this.instances = new PgInstanceStore(database, statements);
     this.configs = new PgConfigStore(database, statements);
+    this.events = new PgEventStore(database, statements);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { channelsOf, quoteIdentifier, quoteLiteral, type Channels } from '../core/schema-name.js';
+import { quotedChannelsOf, quoteIdentifier, type Channels } from '../core/schema-name.js';
 
 /**
  * One statement, one round trip. The text is static but for the schema and channel names, which are
@@ -23,15 +23,7 @@ export interface StatementNames {
 }
 
 export function statementNames(schema: string): StatementNames {
-  const channels = channelsOf(schema);
-  return {
-    schema: quoteIdentifier(schema),
-    channels: {
-      jobs: quoteLiteral(channels.jobs),
-      configs: quoteLiteral(channels.configs),
-      signals: quoteLiteral(channels.signals),
-    },
-  };
+  return { schema: quoteIdentifier(schema), channels: quotedChannelsOf(schema) };
 }
 
 /** Milliseconds since 1970 of a timestamp column, as a float. */

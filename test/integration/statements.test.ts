@@ -57,6 +57,7 @@ const EXPECTATIONS: Record<keyof Statements, Expectation> & Record<string, Expec
   renew: { params: SAMPLE_PARAMS.renew, indexes: [] },
   unregister: { params: SAMPLE_PARAMS.unregister, indexes: [] },
   prepareHistory: { params: SAMPLE_PARAMS.prepareHistory, indexes: [] },
+  publishEvents: { params: SAMPLE_PARAMS.publishEvents, indexes: [] },
   expireHistory: { params: SAMPLE_PARAMS.expireHistory, indexes: [] },
 };
 

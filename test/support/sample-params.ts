@@ -44,4 +44,5 @@ export const SAMPLE_PARAMS: Record<keyof Statements, readonly unknown[]> = {
   unregister: [ID],
   prepareHistory: [[60_000]],
   expireHistory: [],
+  publishEvents: [['{}']],
 };

@@ -57,7 +57,7 @@ describe('resolveOptions', () => {
   it('has a default for everything', () => {
     const { defaults, queues, ...rest } = resolveOptions();
     expect(rest).toEqual({
-      schema: 'notify_queue', name: 'default', role: 'all', autoStart: 'bootstrap', runQueues: undefined, middleware: [],
+      schema: 'notify_queue', name: 'default', role: 'all', autoStart: 'bootstrap', runQueues: undefined, middleware: [], clusterEvents: [],
       enhancers: { guards: false, interceptors: false, filters: false }, allowUnknownQueues: true, listen: true, listenUrl: undefined, sweepIntervalMs: 5_000,
       leaseMs: 15_000, queryTimeoutMs: 10_000, shutdownGraceMs: 20_000, migrations: 'check', maxPayloadSize: 1_048_576, maxCrashes: 3, resolveManager: undefined,
     });
@@ -89,6 +89,13 @@ describe('resolveOptions', () => {
     expect(resolveOptions({ listen: true })).toMatchObject({ listen: true, listenUrl: undefined });
     expect(resolveOptions({ listen: { url: 'postgres://direct/db' } })).toMatchObject({ listen: true, listenUrl: 'postgres://direct/db' });
     expect(resolveOptions({ listen: {} })).toMatchObject({ listen: true, listenUrl: undefined });
+  });
+
+  it('tells other processes of nothing that may never be committed', () => {
+    expect(resolveOptions({ clusterEvents: ['job:lost', 'job:completed'] }).clusterEvents).toEqual(['job:lost', 'job:completed']);
+    for (const clusterEvents of [['job:enqueued'], 'job:lost', [undefined]]) {
+      expect(() => resolveOptions({ clusterEvents } as never)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', option: 'clusterEvents' }));
+    }
   });
 
   it('gives something that nobody can change', () => {

@@ -1,5 +1,6 @@
 import { statementNames, type Statement } from '../statement.js';
 import { createConfig, deleteConfig, readConfigs, setConfig, updateConfig } from './configs.js';
+import { publishEvents } from './events.js';
 import { exchange } from './exchange.js';
 import { expireHistory, prepareHistory } from './history.js';
 import { insertJobs, insertJobsOnce, insertReserved } from './insert-jobs.js';
@@ -35,6 +36,7 @@ export function createStatements(schema: string) {
     patrol: patrol(names),
     prepareHistory: prepareHistory(names),
     progress: progress(names),
+    publishEvents: publishEvents(names),
     readConfigs: readConfigs(names),
     register: register(names),
     renew: renew(names),

@@ -1,8 +1,9 @@
 import type { FactoryProvider } from '@nestjs/common';
 import { HandlerRegistry } from '../../handler-registry.js';
-import { BATCHER, CONFIG_FEED, EVENTS, LOG, RESOLVED_OPTIONS, RUNTIME, STORES } from '../../notify-queue.constants.js';
+import { BATCHER, CLUSTER_EVENTS, CONFIG_FEED, EVENTS, LOG, RESOLVED_OPTIONS, RUNTIME, STORES } from '../../notify-queue.constants.js';
 import type { ResolvedOptions } from '../../notify-queue.options.js';
 import { ProcessorExplorer } from '../../processor.explorer.js';
+import type { ClusterEvents } from '../../runtime/cluster-events.js';
 import type { ConfigFeed } from '../../runtime/config-feed.js';
 import type { JobEvents } from '../../runtime/job-events.js';
 import type { Log } from '../../interfaces/ports/index.js';
@@ -16,7 +17,7 @@ export function fakeProviders(mode: TestMode): FactoryProvider[] {
     { provide: STORES, useFactory: () => new MemoryStores() },
     {
       provide: RUNTIME,
-      inject: [RESOLVED_OPTIONS, STORES, CONFIG_FEED, HandlerRegistry, ProcessorExplorer, EVENTS, LOG],
+      inject: [RESOLVED_OPTIONS, STORES, CONFIG_FEED, HandlerRegistry, ProcessorExplorer, EVENTS, CLUSTER_EVENTS, LOG],
       useFactory: (
         options: ResolvedOptions,
         stores: MemoryStores,
@@ -24,8 +25,9 @@ export function fakeProviders(mode: TestMode): FactoryProvider[] {
         handlers: HandlerRegistry,
         explorer: ProcessorExplorer,
         events: JobEvents,
+        clusterEvents: ClusterEvents,
         log: Log,
-      ) => new TestRuntime(mode, options, stores, feed, handlers, explorer, events, log),
+      ) => new TestRuntime(mode, options, stores, feed, handlers, explorer, events, clusterEvents, log),
     },
     { provide: BATCHER, inject: [RUNTIME], useFactory: (runtime: TestRuntime) => runtime.batcher },
   ];

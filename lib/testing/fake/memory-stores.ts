@@ -1,3 +1,4 @@
+import type { EventStore } from '../../interfaces/ports/index.js';
 import { SignalHub } from '../../runtime/signal-hub.js';
 import { TestClock } from './clock.js';
 import { MemoryConfigStore } from './memory-config.store.js';
@@ -6,6 +7,8 @@ import { createTransactions, type MemoryState } from './memory-state.js';
 
 export interface MemoryHooks extends MemoryJobEvents {
   configChanged(): void;
+  /** Of job events, as other processes would hear it. */
+  published(payload: string): void;
 }
 
 /** In the place of the database. */
@@ -14,6 +17,11 @@ export class MemoryStores {
   readonly signals = new SignalHub();
   readonly configs: MemoryConfigStore;
   readonly jobs: MemoryJobStore;
+  readonly events: EventStore = {
+    publish: async (payloads) => {
+      for (const payload of payloads) this.hooks?.published(payload);
+    },
+  };
   /** Set by whoever runs the jobs. */
   hooks: MemoryHooks | undefined;
   private readonly state: MemoryState = { jobs: new Map(), configs: new Map() };

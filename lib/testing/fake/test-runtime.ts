@@ -4,6 +4,7 @@ import type { Log } from '../../interfaces/ports/index.js';
 import { runsQueue, suspensionKeysOf, type ResolvedOptions } from '../../notify-queue.options.js';
 import { jobLog, type NotifyQueueRuntime } from '../../notify-queue.runtime.js';
 import type { ProcessorExplorer } from '../../processor.explorer.js';
+import type { ClusterEvents } from '../../runtime/cluster-events.js';
 import type { ConfigFeed } from '../../runtime/config-feed.js';
 import type { EnqueueBatcher } from '../../runtime/enqueue-batcher.js';
 import type { JobEvents } from '../../runtime/job-events.js';
@@ -37,6 +38,7 @@ export class TestRuntime implements Runtime {
     private readonly handlers: HandlerRegistry,
     explorer: ProcessorExplorer,
     events: JobEvents,
+    private readonly clusterEvents: ClusterEvents,
     log: Log,
   ) {
     this.runner = new TestRunner({
@@ -54,6 +56,7 @@ export class TestRuntime implements Runtime {
       inserted: async (jobs) => (this.mode === 'inline' ? this.runAll(jobs) : undefined),
       changed: (id) => this.signals.signal(id),
       abort: (id) => this.runner.abort(id),
+      published: (payload) => this.clusterEvents.receive(payload),
       configChanged: () => void this.feed.refresh(),
     };
   }
@@ -75,6 +78,7 @@ export class TestRuntime implements Runtime {
   }
 
   async stop(): Promise<void> {
+    await this.clusterEvents.stop();
     this.feed.stop();
   }
 

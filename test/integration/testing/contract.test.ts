@@ -8,6 +8,7 @@ import {
   Retry,
   SnoozeJobError,
   type Job,
+  type ClusterJobEvent,
   type JobEvent,
   type JobMiddleware,
 } from '../../../lib/index.js';
@@ -55,7 +56,7 @@ describe.each(KINDS)('the contract of a queue: %s', (kind) => {
   const database = useTestDatabase();
   let on: QueueUnderTest;
   beforeAll(async () => {
-    on = await startQueue(kind, database.url, [handlers], { queues: { default: {}, echoes: {}, mail: {}, other: {} }, middleware: [tenant], sweepInterval: '100ms' });
+    on = await startQueue(kind, database.url, [handlers], { queues: { default: {}, echoes: {}, mail: {}, other: {} }, middleware: [tenant], clusterEvents: ['job:completed'], sweepInterval: '100ms' });
   });
   afterAll(() => on.app.close());
   beforeEach(async () => {
@@ -181,6 +182,17 @@ describe.each(KINDS)('the contract of a queue: %s', (kind) => {
       ['job:started', id, 'echoes'],
     ]);
     expect(seen.find(({ kind }) => kind === 'job:completed')).toMatchObject({ attempt: 1, runTimeMs: expect.any(Number), context: { tenant: 'acme' } });
+  });
+
+  it('tells all processes of the kinds that were chosen', async () => {
+    const seen: ClusterJobEvent[] = [];
+    const subscription = on.queue.clusterEvents$.subscribe((event) => seen.push(event));
+    const { id } = await on.queue.enqueue(Echo, { n: 1 });
+    await on.settle();
+    const event = await until(() => seen.find(({ jobId }) => jobId === id));
+    subscription.unsubscribe();
+    expect(event).toMatchObject({ kind: 'job:completed', name: 'echo', queue: 'echoes', attempt: 1, pid: process.pid });
+    expect(event).not.toHaveProperty('context');
   });
 
   it('cancels, moves and retries', async () => {

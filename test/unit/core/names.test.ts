@@ -27,6 +27,6 @@ describe('schema names', () => {
     const other = channelsOf(`${'x'.repeat(62)}b`);
     for (const name of Object.values(long)) expect(Buffer.byteLength(name)).toBeLessThanOrEqual(63);
     expect(long.jobs).not.toBe(other.jobs);
-    expect(channelsOf('notify_queue')).toEqual({ jobs: 'notify_queue.jobs', configs: 'notify_queue.configs', signals: 'notify_queue.signals' });
+    expect(channelsOf('notify_queue')).toEqual({ jobs: 'notify_queue.jobs', configs: 'notify_queue.configs', signals: 'notify_queue.signals', events: 'notify_queue.events' });
   });
 });
