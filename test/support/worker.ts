@@ -11,7 +11,9 @@ export interface WorkerOptions {
   readonly options?: NotifyQueueOptions & NotifyQueueExtras;
   /** Where the built package is. @default this project */
   readonly root?: string;
-  /** More of the environment, see test/fixtures/worker.ts. */
+  /** What it is, of test/fixtures. @default 'worker' */
+  readonly fixture?: string;
+  /** More of the environment, see there. */
   readonly env?: Record<string, string>;
   /** A command that it is started through and becomes. */
   readonly prefix?: readonly string[];
@@ -56,8 +58,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
 }
 
 /** For tests that do not want to wait. */
-export function spawnWorker({ url, options = {}, root = projectRoot, env = {}, prefix = [] }: WorkerOptions): Worker {
-  const [command, ...args] = [...prefix, process.execPath, '--enable-source-maps', 'dist/test/fixtures/worker.js'];
+export function spawnWorker({ url, options = {}, root = projectRoot, fixture = 'worker', env = {}, prefix = [] }: WorkerOptions): Worker {
+  const [command, ...args] = [...prefix, process.execPath, '--enable-source-maps', `dist/test/fixtures/${fixture}.js`];
   const child = spawn(command!, args, {
     cwd: root,
     env: { ...process.env, DATABASE_URL: url, QUEUE_OPTIONS: JSON.stringify(options), ...env },

@@ -119,29 +119,46 @@ describe('scopes of job handlers', () => {
     });
   });
 
-  it('memory stays flat over many request-scoped jobs', { timeout: 120_000 }, async () => {
-    @Injectable({ scope: Scope.REQUEST })
-    class Handlers {
-      private readonly ballast = Array.from({ length: 1_000 }, () => 0);
-      constructor(@Inject(REQUEST) private readonly job: Job) {}
-      @JobHandler('many')
-      run(): void {
-        if (!this.job || this.ballast.length === 0) throw new Error('Not made');
+  describe.each([
+    ['request-scoped', false],
+    ['durable', true],
+  ])('%s', (kind, durable) => {
+    afterEach(() => ContextIdFactory.apply(undefined as unknown as ContextIdStrategy));
+
+    it('memory stays flat over 100,000 jobs', { timeout: 240_000 }, async () => {
+      const trees = [0, 1, 2].map(() => ContextIdFactory.create());
+      if (durable) {
+        ContextIdFactory.apply({
+          attach: (contextId: ContextId, job: Job<number>) => ({
+            resolve: (info: HostComponentInfo) => (info.isTreeDurable ? trees[job.payload % trees.length]! : contextId),
+            payload: {},
+          }),
+        });
       }
-    }
-    const { queue } = await start({ providers: [Handlers], queue: { defaults: { concurrency: 50, retention: 'none' } } });
-    const jobs = Number(process.env['SCOPED_JOBS'] ?? 5_000);
-    const heapAfter = async (count: number): Promise<number> => {
-      for (let left = count; left > 0; left -= 5_000) {
-        await queue.enqueueMany('many', Array.from({ length: Math.min(left, 5_000) }, () => ({})));
+      let made = 0;
+      @Injectable({ scope: Scope.REQUEST, durable })
+      class Handlers {
+        private readonly ballast = Array.from({ length: 1_000 }, () => 0);
+        constructor(@Inject(REQUEST) private readonly request: object) {
+          made++;
         }
-      await until(async () => (await queue.status('default')).count === 0, { timeout: 100_000, interval: 50 });
-      collectGarbage();
-      return process.memoryUsage().heapUsed;
-    };
-    const before = await heapAfter(2_000);
-    const after = await heapAfter(jobs);
-    // Each instance alone has 8 kB.
-    expect((after - before) / jobs).toBeLessThan(200);
+        @JobHandler('many')
+        run(): void {
+          if (!this.request || this.ballast.length === 0) throw new Error('Not made');
+        }
+      }
+      const { queue } = await start({ providers: [Handlers], queue: { defaults: { concurrency: 50, retention: 'none' } } });
+      const heapAfter = async (jobs: number): Promise<number> => {
+        for (let left = jobs; left > 0; left -= 5_000) await queue.enqueueMany('many', Array.from({ length: Math.min(left, 5_000) }, (_, n) => n));
+        await until(async () => (await queue.status('default')).count === 0, { timeout: 200_000, interval: 50 });
+        collectGarbage();
+        return process.memoryUsage().heapUsed;
+      };
+      const heaps = [await heapAfter(10_000), await heapAfter(40_000), await heapAfter(50_000)];
+      if (process.env['SHOW_HEAP']) console.log(kind, heaps.map((bytes) => `${(bytes / 1e6).toFixed(1)} MB`).join(', '));
+      expect(made).toBe(durable ? trees.length : 100_000);
+      // Each instance alone has 8 kB, 720 MB of 90,000.
+      expect(heaps.at(-1)! - heaps[0]!).toBeLessThan(5_000_000);
+    });
   });
 });

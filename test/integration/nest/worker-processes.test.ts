@@ -40,6 +40,17 @@ describe('which jobs a process runs', () => {
     expect(mapped(logger.of('log'))).toEqual(['Mapped {mail']);
   });
 
+  it('a producer runs nothing, and is no instance', async () => {
+    const { queue, logger } = await start({ providers: [mail], queue: { role: 'producer' } });
+    const { id } = await queue.enqueue('mail', {});
+    await expect(queue.result(id, { timeout: 600 })).rejects.toMatchObject({ code: 'RESULT_TIMEOUT' });
+    expect(await queue.get(id)).toMatchObject({ state: 'available', reservedBy: null });
+    expect((await queue.status()).instances).toEqual([]);
+    expect(mapped(logger.of('log'))).toEqual([]);
+    const worker = await start({ providers: [mail], queue: { role: 'worker' } });
+    expect(await worker.queue.result(id)).toBe('mailed');
+  });
+
   it('a producer refuses to start', async () => {
     const { queue } = await start({ providers: [mail], queue: { role: 'producer' } });
     await expect(queue.start()).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: "'role' is 'producer'; expected 'all' or 'worker', to run jobs." });
