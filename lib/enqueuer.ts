@@ -30,13 +30,16 @@ export class Enqueuer {
   }
 
   async many(job: JobInput, payloads: readonly unknown[], options: EnqueueManyOptions): Promise<EnqueuedJob[]> {
-    const count = Number(peek(payloads, 'length')) || 0;
+    const length: unknown = peek(payloads, 'length');
+    const count = typeof length === 'number' ? length : 0;
     return [...(await this.wrap(job, count, (context) => this.newJobs.makeMany(job, payloads, options, context)))];
   }
 
   private async wrap(job: JobInput, count: number, make: (context?: object) => Enqueue): Promise<readonly EnqueuedJob[]> {
     if (!this.isWrapped) return this.store(make());
-    const name = String(typeof job === 'object' ? peek(job, 'name') : job);
+    // What it is for a job is checked when it is made.
+    const given: unknown = typeof job === 'object' ? peek(job, 'name') : job;
+    const name = typeof given === 'string' ? given : '';
     const enqueue = aroundEnqueue(this.options.middleware, async ({ context }) => this.store(make(context)));
     return enqueue({ name, count, context: {} });
   }

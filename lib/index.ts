@@ -57,6 +57,7 @@ export type { ConfigCallOptions, ConfigChange, JobConfig, WatchOptions } from '.
 export type { JobDefinition, JobDefinitionOptions, JobTypes, RunOptions } from './interfaces/job-definition.interface.js';
 export type { ClusterEventKind, ClusterJobEvent, JobEvent, JobEventKind } from './interfaces/job-event.interface.js';
 export type { EnqueueCall, JobMiddleware } from './interfaces/job-middleware.interface.js';
+export type { JobQueueStats, ObservedJobQueue, SchemaVersion } from './interfaces/job-queue-stats.interface.js';
 export type { Job, JobLog } from './interfaces/job.interface.js';
 export type {
   CancelResult,

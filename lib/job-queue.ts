@@ -7,15 +7,8 @@ import { InvalidArgumentError } from './errors/enqueue.errors.js';
 import { JobNotFoundError, JobStateError } from './errors/job.errors.js';
 import type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
 import type { JobDefinition, PayloadOf, ResultOf } from './interfaces/job-definition.interface.js';
-import type {
-  CancelResult,
-  JobCriteria,
-  JobPage,
-  JobRecord,
-  PageOptions,
-  QueueStatus,
-  Status,
-} from './interfaces/job-record.interface.js';
+import type { JobQueueStats, SchemaVersion } from './interfaces/job-queue-stats.interface.js';
+import type { CancelResult, JobCriteria, JobPage, JobRecord, PageOptions, QueueStatus, Status } from './interfaces/job-record.interface.js';
 import type { Enqueuer } from './enqueuer.js';
 import type { ClusterJobEvent, JobEvent } from './interfaces/job-event.interface.js';
 import type { JobStore } from './interfaces/ports/index.js';
@@ -39,7 +32,8 @@ export interface JobQueueParts {
   readonly clusterEvents: ClusterEvents;
   readonly signals: SignalHub;
   readonly newJobs: NewJobs;
-  readonly isListening: () => boolean;
+  readonly schemaVersion: () => Promise<SchemaVersion>;
+  readonly stats: () => JobQueueStats;
   readonly start: () => Promise<void>;
 }
 
@@ -56,15 +50,18 @@ export interface JobQueueParts {
 export class JobQueue {
   /** What happens to jobs in this process. It never ends and never fails; a subscriber that throws is logged and kept. */
   readonly events$: Observable<JobEvent>;
+  /** Of `forRoot({ name })`; `'default'` without. */
+  readonly name: string;
   /** The same of all processes, this one too: the kinds that their option `clusterEvents` names, some 50 ms later. Needs `listen`. */
   readonly clusterEvents$: Observable<ClusterJobEvent>;
   private readonly watcher: JobWatcher;
 
   constructor(private readonly parts: JobQueueParts) {
+    this.name = parts.options.name;
     const source = new Observable<JobEvent>((subscriber) => parts.events.listen((event) => subscriber.next(event)));
     this.events$ = new GuardedObservable(source, (error) => parts.events.report(error));
     this.clusterEvents$ = parts.clusterEvents.events$;
-    this.watcher = new JobWatcher(parts.store, parts.signals, parts.isListening);
+    this.watcher = new JobWatcher(parts.store, parts.signals, () => parts.stats().listening);
   }
 
   /**
@@ -80,11 +77,7 @@ export class JobQueue {
     payload: NoInfer<Payload>,
     options?: EnqueueOptions,
   ): Promise<EnqueuedJob<Result>>;
-  enqueue<Name extends string>(
-    job: Name,
-    payload: PayloadOf<Name>,
-    options?: EnqueueOptions,
-  ): Promise<EnqueuedJob<ResultOf<Name>>>;
+  enqueue<Name extends string>(job: Name, payload: PayloadOf<Name>, options?: EnqueueOptions): Promise<EnqueuedJob<ResultOf<Name>>>;
   async enqueue(job: JobInput, payload: unknown, options: EnqueueOptions = {}): Promise<EnqueuedJob> {
     return this.parts.enqueuer.one(job, payload, options);
   }
@@ -230,6 +223,16 @@ export class JobQueue {
   watch(id: string): Observable<JobRecord> {
     assertId('id', id);
     return this.watcher.watch(id);
+  }
+
+  /** What this process has counted since it started: its listener, its sweeps, and how much travelled together. */
+  stats(): JobQueueStats {
+    return this.parts.stats();
+  }
+
+  /** Which step of the migrations the database is at. @throws DatabaseUnavailableError */
+  async schemaVersion(): Promise<SchemaVersion> {
+    return this.parts.schemaVersion();
   }
 
   /**

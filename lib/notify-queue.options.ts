@@ -105,7 +105,7 @@ export function resolveOptions(
     migrations: reader.oneOf('migrations', 'check', ['run', 'check', 'none']),
     maxPayloadSize: reader.integer('maxPayloadSize', 1_048_576, 1, MAX_PAYLOAD_SIZE),
     maxCrashes: reader.integer('maxCrashes', 3, 1, 1_000),
-    middleware: reader.value('middleware', [], 'an array of objects with methods enqueue, run or event', (value) =>
+    middleware: reader.value('middleware', [], 'an array of objects with methods enqueue, run, event or attach', (value) =>
       Array.isArray(value) && value.every(isMiddleware) ? value : undefined,
     ),
     clusterEvents: reader.value<readonly ClusterEventKind[]>('clusterEvents', [], `an array of ${CLUSTER_EVENT_KINDS.join(', ')}`, (value) =>
@@ -226,7 +226,7 @@ function readEnhancers(reader: OptionReader): GlobalEnhancers {
 
 function isMiddleware(value: unknown): value is JobMiddleware {
   if (typeof value !== 'object' || value === null) return false;
-  const methods = ['enqueue', 'run', 'event'].map((name) => (value as Record<string, unknown>)[name]);
+  const methods = ['enqueue', 'run', 'event', 'attach'].map((name) => (value as Record<string, unknown>)[name]);
   return methods.every((method) => method === undefined || typeof method === 'function') && methods.some((method) => method);
 }
 

@@ -3,6 +3,7 @@ import { Logger, type Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
+import { ConnectionCloser } from './connection-closer.module.js';
 import { Enqueuer } from './enqueuer.js';
 import { EntitiesNotRegisteredError } from './errors/configuration.errors.js';
 import { HandlerRegistry } from './handler-registry.js';
@@ -10,6 +11,7 @@ import type { NotifyQueueExtras, NotifyQueueOptions } from './interfaces/module-
 import type { Log } from './interfaces/ports/index.js';
 import { JobConfigs } from './job-configs.js';
 import { HandlerInvoker } from './job-context/handler-invoker.js';
+import { attachAll } from './job-context/middleware.js';
 import { JobQueue } from './job-queue.js';
 import { getJobConfigsToken, getJobQueueToken } from './job-queue.tokens.js';
 import { NewJobs } from './new-jobs.js';
@@ -80,7 +82,7 @@ export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: Not
     },
     {
       provide: getJobQueueToken(name),
-      inject: [RESOLVED_OPTIONS, STORES, getJobConfigsToken(name), BATCHER, RUNTIME, HandlerRegistry, EVENTS, CLUSTER_EVENTS],
+      inject: [RESOLVED_OPTIONS, STORES, getJobConfigsToken(name), BATCHER, RUNTIME, HandlerRegistry, EVENTS, CLUSTER_EVENTS, ConnectionCloser],
       useFactory: (
         options: ResolvedOptions,
         stores: Stores,
@@ -90,9 +92,10 @@ export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: Not
         handlers: HandlerRegistry,
         events: JobEvents,
         clusterEvents: ClusterEvents,
+        closer: ConnectionCloser,
       ) => {
         const newJobs = new NewJobs(options, handlers);
-        return new JobQueue({
+        const jobQueue = new JobQueue({
           options,
           enqueuer: new Enqueuer(options, newJobs, stores.reservations, batcher, events),
           store: stores.jobs,
@@ -101,9 +104,11 @@ export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: Not
           clusterEvents,
           signals: runtime.signals,
           newJobs,
-          isListening: () => runtime.listening,
+          schemaVersion: () => stores.schemaVersion(),
+          stats: () => ({ ...runtime.stats(), enqueueCalls: batcher.calls, enqueueInserts: batcher.inserts }),
           start: () => runtime.startEngine(),
         });
+        return attach(jobQueue, options, stores, closer);
       },
     },
   ];
@@ -138,6 +143,18 @@ async function openFeed(stores: Stores, log: Log): Promise<ConfigFeed> {
     throw error;
   }
   return feed;
+}
+
+/** What fails here stops the boot, and Nest calls no hook of an application that does not start. */
+async function attach(jobQueue: JobQueue, options: ResolvedOptions, stores: Stores, closer: ConnectionCloser): Promise<JobQueue> {
+  try {
+    const end = attachAll(options.middleware, jobQueue);
+    closer.add(async () => end());
+    return jobQueue;
+  } catch (error) {
+    await stores.close();
+    throw error;
+  }
 }
 
 function createEvents({ middleware }: ResolvedOptions, log: Log): JobEvents {

@@ -2,7 +2,8 @@ import { hostname } from 'node:os';
 import { newId } from './core/new-id.js';
 import { channelsOf } from './core/schema-name.js';
 import type { FoundHandler, HandlerRegistry } from './handler-registry.js';
-import type { JobLog } from './interfaces/job.interface.js';
+import type { JobQueueStats } from './interfaces/job-queue-stats.interface.js';
+import type { Job, JobLog } from './interfaces/job.interface.js';
 import type { Log, NewJob } from './interfaces/ports/index.js';
 import { Listener } from './listener/listener.js';
 import { badSuspension, handlerMapped } from './notify-queue.messages.js';
@@ -72,6 +73,21 @@ export class NotifyQueueRuntime {
 
   get listening(): boolean {
     return this.listener?.listening ?? false;
+  }
+
+  stats(): Omit<JobQueueStats, 'enqueueCalls' | 'enqueueInserts'> {
+    const { listener } = this;
+    const { runners, sweeper } = this.engine?.parts ?? { runners: [], sweeper: undefined };
+    return {
+      listening: this.listening,
+      notListeningMs: listener ? listener.downMs : null,
+      listenerReconnects: listener?.reconnects ?? 0,
+      notifications: listener?.notifications ?? 0,
+      wakes: runners.reduce((sum, { wakes }) => sum + wakes, 0),
+      reserves: runners.reduce((sum, { pace }) => sum + pace.reserves, 0),
+      sweepAgeMs: sweeper?.ageMs ?? null,
+      sweepIntervalMs: this.options.sweepIntervalMs,
+    };
   }
 
   /** Begins to listen. */
@@ -159,7 +175,8 @@ export class NotifyQueueRuntime {
     const found = this.runHandlers();
     if (found.length === 0) return;
     for (const { name, queue, method } of found) {
-      this.log.log(handlerMapped(name, queue, queueOptionsOf(this.options, queue).concurrency, method));
+      const { concurrency } = queueOptionsOf(this.options, queue);
+      this.log.log(handlerMapped(name, queue, concurrency, method), { job: name, queue, concurrency, handler: method });
     }
     await this.buildEngine().start();
   }
@@ -209,8 +226,8 @@ export class NotifyQueueRuntime {
   }
 }
 
-export function jobLog(log: Log, job: { id: string; name: string; queue: string }): JobLog {
-  const params = { jobId: job.id, job: job.name, queue: job.queue };
+export function jobLog(log: Log, { id, name, queue, attempt }: Pick<Job, 'id' | 'name' | 'queue' | 'attempt'>): JobLog {
+  const params = { jobId: id, job: name, queue, attempt };
   return {
     log: (message) => log.log(message, params),
     warn: (message) => log.warn(message, params),

@@ -2,12 +2,15 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { ExponentialRetry, NotifyQueueModule } from 'nestjs-notify-queue';
+import { prometheusMetrics } from 'nestjs-notify-queue/prometheus';
 import { ConfigsModule } from './configs/configs.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import type { Database } from './database/database.js';
 import { FirstStartModule } from './first-start/first-start.module.js';
 import { InvoicingModule } from './invoicing/invoicing.module.js';
 import { CreateOrders1795500000000 } from './orders/create-orders.migration.js';
+import { ObservabilityModule } from './observability/observability.module.js';
+import { printedTraces } from './observability/printed-traces.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { QueueModule } from './queue/queue.module.js';
 import type { Settings } from './settings.js';
@@ -35,6 +38,7 @@ export class AppModule {
         NotifyQueueModule.forRoot({
           migrations: 'run',
           lease: settings.lease,
+          middleware: [prometheusMetrics(), ...(settings.printTraces ? [printedTraces()] : [])],
           queues: {
             invoices: { concurrency: 4, maxJobTime: '30s' },
             mail: {
@@ -48,6 +52,7 @@ export class AppModule {
         OrdersModule,
         InvoicingModule,
         QueueModule,
+        ObservabilityModule,
         FirstStartModule,
       ],
     };

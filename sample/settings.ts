@@ -16,6 +16,8 @@ export class Settings {
   readonly mailFaultRate: number;
   /** How long an instance may be silent before the others take its jobs. */
   readonly lease: Duration;
+  /** Whether each span of a trace is printed. */
+  readonly printTraces: boolean;
 
   constructor(env: NodeJS.ProcessEnv = process.env) {
     this.port = parsePort(env.PORT ?? '3000');
@@ -23,6 +25,7 @@ export class Settings {
     this.dataDirectory = resolve(env.DATA_DIR || join(projectRoot, '.data'));
     this.mailFaultRate = parseRate(env.MAIL_FAULT_RATE ?? '0.2');
     this.lease = (env.LEASE || '15s') as Duration; // the queue refuses anything else at boot
+    this.printTraces = parseTraces(env.TRACES);
   }
 }
 
@@ -37,6 +40,11 @@ function findUp(name: string, directory: string): string {
     throw new Error(`No ${name} in any folder above ${import.meta.dirname}`);
   }
   return findUp(name, dirname(directory));
+}
+
+function parseTraces(text: string | undefined): boolean {
+  if (text && text !== 'console') throw new Error(`TRACES is '${text}', expected 'console', or nothing`);
+  return text === 'console';
 }
 
 function parsePort(text: string): number {

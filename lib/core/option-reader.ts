@@ -44,6 +44,11 @@ export class OptionReader {
     });
   }
 
+  /** Milliseconds; `false` turns it off. */
+  durationOrFalse(key: string, fallback: number | false): number | false {
+    return this.value(key, fallback, `${DURATION_EXPECTED}; or false`, (value) => (value === false ? false : parseDuration(value)));
+  }
+
   integer(key: string, fallback: number, minimum: number, maximum: number): number {
     return this.value(key, fallback, `an integer from ${minimum} to ${maximum}`, (value) =>
       Number.isInteger(value) && (value as number) >= minimum && (value as number) <= maximum

@@ -1,5 +1,6 @@
 import type { EnqueuedJob } from './enqueue.interface.js';
 import type { JobEvent } from './job-event.interface.js';
+import type { ObservedJobQueue } from './job-queue-stats.interface.js';
 import type { Job } from './job.interface.js';
 
 /** A call of `enqueue` or `enqueueMany`, before anything is stored. */
@@ -32,4 +33,9 @@ export interface JobMiddleware {
   run?(job: Job, next: () => unknown): unknown;
   /** Is told what happens in this process, as `JobQueue.events$` is. What it throws is logged. */
   event?(event: JobEvent): void;
+  /**
+   * Is given the `JobQueue` once, before the first call of the others. What it throws stops the boot. What it returns is
+   * called when the queue has closed.
+   */
+  attach?(jobQueue: ObservedJobQueue): void | (() => void);
 }

@@ -1,4 +1,4 @@
-/** Writes to the application's logger with the job's id and name. */
+/** Writes to the application's logger with the job's id, name, queue and attempt. */
 export interface JobLog {
   log(message: string): void;
   warn(message: string): void;

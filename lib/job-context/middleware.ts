@@ -1,4 +1,5 @@
 import type { EnqueuedJob } from '../interfaces/enqueue.interface.js';
+import type { ObservedJobQueue } from '../interfaces/job-queue-stats.interface.js';
 import type { EnqueueCall, JobMiddleware } from '../interfaces/job-middleware.interface.js';
 import type { Job } from '../interfaces/job.interface.js';
 
@@ -13,4 +14,17 @@ export function aroundEnqueue(middleware: readonly JobMiddleware[], enqueue: Enq
 /** A handler with everything around it. */
 export function aroundRun(middleware: readonly JobMiddleware[], invoke: Invoke): Invoke {
   return middleware.reduceRight<Invoke>((next, one) => (one.run ? (job) => one.run!(job, () => next(job)) : next), invoke);
+}
+
+/** Shows the `JobQueue` to those that want to see it. Returns what ends it. */
+export function attachAll(middleware: readonly JobMiddleware[], jobQueue: ObservedJobQueue): () => void {
+  const ends: Array<() => void> = [];
+  const end = (): void => ends.forEach((one) => one());
+  try {
+    for (const one of middleware) ends.push(one.attach?.(jobQueue) ?? (() => undefined));
+  } catch (error) {
+    end();
+    throw error;
+  }
+  return end;
 }

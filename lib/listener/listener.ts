@@ -51,7 +51,10 @@ export class Listener {
   private runsJobs = true;
   private warned: 'lost' | 'unfit' | undefined;
   private up = false;
-  private reconnects = -1;
+  private timesUp = 0;
+  private downSince = performance.now();
+  /** Notifications of work that arrived. */
+  notifications = 0;
 
   constructor(
     private readonly options: ListenerOptions,
@@ -61,6 +64,15 @@ export class Listener {
 
   get listening(): boolean {
     return this.up;
+  }
+
+  /** For how long it has not listened. */
+  get downMs(): number {
+    return this.up ? 0 : performance.now() - this.downSince;
+  }
+
+  get reconnects(): number {
+    return Math.max(0, this.timesUp - 1);
   }
 
   /** A process that runs no jobs is not woken for them. */
@@ -140,8 +152,10 @@ export class Listener {
 
   private dispatch(channel: string, payload: string): void {
     const { channels } = this.options;
-    if (channel === channels.jobs) this.callbacks.onWork(payload);
-    else if (channel === channels.configs) this.callbacks.onConfig(payload);
+    if (channel === channels.jobs) {
+      this.notifications++;
+      this.callbacks.onWork(payload);
+    } else if (channel === channels.configs) this.callbacks.onConfig(payload);
     else if (channel === channels.signals) this.callbacks.onSignal(payload);
     else if (channel === channels.events) this.callbacks.onEvents(payload);
   }
@@ -161,13 +175,14 @@ export class Listener {
   private rise(direct: boolean): void {
     this.up = true;
     this.warned = undefined;
-    if (++this.reconnects > 0) this.log.log('Listening for notifications again');
+    if (++this.timesUp > 1) this.log.log('Listening for notifications again', { reconnects: this.reconnects });
     this.callbacks.onUp(direct);
   }
 
   private fall(): void {
     if (!this.up) return;
     this.up = false;
+    this.downSince = performance.now();
     if (!this.stopping.signal.aborted) {
       this.log.warn('The notification connection was lost; polling until it is back');
       this.warned = 'lost';

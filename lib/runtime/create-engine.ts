@@ -1,4 +1,4 @@
-import type { JobLog } from '../interfaces/job.interface.js';
+import type { Job, JobLog } from '../interfaces/job.interface.js';
 import type { InstanceInfo, LeaseStore, Log, ReservationStore, RescuePolicy, SweepStore } from '../interfaces/ports/index.js';
 import { Deadlines } from './deadlines.js';
 import { Engine } from './engine.js';
@@ -39,7 +39,7 @@ export interface EngineRecipe {
   readonly isSuspended: (queue: string) => boolean;
   readonly isListening: () => boolean;
   readonly log: Log;
-  readonly logOf: (job: { id: string; name: string; queue: string }) => JobLog;
+  readonly logOf: (job: Pick<Job, 'id' | 'name' | 'queue' | 'attempt'>) => JobLog;
 }
 
 /** Puts the runtime together. */

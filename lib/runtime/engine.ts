@@ -57,7 +57,8 @@ export class Engine {
     progress.stop();
     deadlines.stop();
     await lease.stop(patrol.isCertain && runners.every((runner) => runner.idle));
-    this.log.log(`Stopped running jobs after ${Math.round(performance.now() - startedAt)} ms`);
+    const durationMs = Math.round(performance.now() - startedAt);
+    this.log.log(`Stopped running jobs after ${durationMs} ms`, { durationMs });
   }
 
   /** A runner that takes these new jobs at once; they must be of one queue. */

@@ -25,6 +25,9 @@ const MAX_CHARS = 4_000_000;
  * with nothing waiting, the jobs are handed over: stored as reserved by it, without a notification.
  */
 export class EnqueueBatcher {
+  /** Calls so far, and the inserts that they travelled in. */
+  calls = 0;
+  inserts = 0;
   private waiting: Call[] = [];
   private sending = false;
   private planned = false;
@@ -38,6 +41,7 @@ export class EnqueueBatcher {
 
   /** @throws DatabaseUnavailableError nothing was stored; EnqueueOutcomeUnknownError maybe it was */
   add(jobs: readonly NewJob[], once: boolean): Promise<void> {
+    this.calls++;
     return new Promise((resolve, reject) => {
       this.waiting.push({ jobs, once, resolve, reject });
       if (this.sending || this.planned) return;
@@ -78,6 +82,7 @@ export class EnqueueBatcher {
   }
 
   private async insert(calls: Call[]): Promise<void> {
+    this.inserts++;
     const jobs = calls.length === 1 ? (calls[0] as Call).jobs : calls.flatMap((call) => call.jobs);
     try {
       const handOver = calls[0]?.once ? undefined : this.handOver(jobs);

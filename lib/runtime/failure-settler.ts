@@ -3,12 +3,15 @@ import { toFailureRecord } from '../core/failure-record.js';
 import { finish, settleFailure, type Settlement } from '../core/settlement.js';
 import type { Failure, FailureDecision } from '../interfaces/failure-mode.interface.js';
 import type { Log } from '../interfaces/ports/index.js';
+import { failedFieldsOf } from './log-fields.js';
 import type { RunningJob } from './running-job.js';
 
 /** Runs a custom failure mode by its class name. */
 export type AskCustomMode = (className: string, failure: Failure) => FailureDecision | Promise<FailureDecision>;
 
 const MAX_DECISION_MS = 30_000;
+/** Retries are daily business, a job that is given up is somebody's loss. */
+const LEVELS = { retry: 'debug', move: 'warn', abandon: 'error' } as const;
 
 /** Turns a failed run into a settlement by its failure mode. A mode that throws never strands the job. */
 export class FailureSettler {
@@ -26,15 +29,10 @@ export class FailureSettler {
       const verdict = await inTime(decideFailure(policy.failureMode, failure, job.failureState, tools), policy.maxJobTimeMs);
       const fate = verdict.kind === 'retry' ? `runs again in ${verdict.delayMs} ms` : describe(verdict);
       const report = `Job ${name} failed on attempt ${attempt} and ${fate}: ${record.name}: ${record.message}`;
-      if (verdict.kind === 'retry') this.log.debug(report, { jobId, queue, attempt });
-      else this.log.warn(report, { jobId, queue, attempt });
+      this.log[LEVELS[verdict.kind]](report, failedFieldsOf(job, record));
       return settleFailure(job, verdict, record);
     } catch (modeError) {
-      this.log.error(`The failure mode of job ${name} failed itself; the job is abandoned`, {
-        jobId,
-        queue,
-        error: toFailureRecord(modeError).message,
-      });
+      this.log.error(`The failure mode of job ${name} failed itself; the job is abandoned`, failedFieldsOf(job, toFailureRecord(modeError)));
       return finish(job, 'abandoned', null, { ...record, cause: toFailureRecord(modeError) });
     }
   }

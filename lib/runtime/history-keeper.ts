@@ -18,7 +18,7 @@ export class HistoryKeeper {
     try {
       if (this.retentionsMs.length > 0) await this.store.prepareHistory(this.retentionsMs);
       const dropped = await this.store.expireHistory();
-      if (dropped > 0) this.log.log(`Dropped ${dropped} day(s) of job history past their retention`);
+      if (dropped > 0) this.log.debug(`Dropped ${dropped} day(s) of job history past their retention`, { days: dropped });
     } catch (error) {
       this.log.warn('The job history could not be maintained, trying again in an hour', { error: String(error) });
     }

@@ -2,6 +2,7 @@ import { toFailureRecord } from '../core/failure-record.js';
 import type { Settlement } from '../core/settlement.js';
 import type { JobEvent, JobEventKind } from '../interfaces/job-event.interface.js';
 import type { Log, NewJob, RescuedJob } from '../interfaces/ports/index.js';
+import { Repeats } from './repeats.js';
 import type { RunningJob } from './running-job.js';
 
 type Listener = (event: JobEvent) => void;
@@ -14,6 +15,7 @@ export class JobEvents {
   private readonly listeners = new Set<Listener>();
   /** Ends of runs that are not committed yet, by id. */
   private readonly expected = new Map<string, JobEvent>();
+  private readonly repeats = new Repeats();
 
   constructor(private readonly log: Log) {}
 
@@ -38,7 +40,8 @@ export class JobEvents {
   }
 
   report(error: unknown): void {
-    this.log.error('A listener of job events failed', { error: toFailureRecord(error).message });
+    const { message, stack } = toFailureRecord(error);
+    if (this.repeats.isDue(message)) this.log.error('A listener of job events failed', { error: stack ?? message });
   }
 
   enqueued(jobs: readonly NewJob[]): void {

@@ -6,6 +6,7 @@ import type { Deadlines } from './deadlines.js';
 import type { FailureSettler } from './failure-settler.js';
 import type { JobEvents } from './job-events.js';
 import type { Handlers } from './handler.js';
+import { failedFieldsOf, fieldsOf } from './log-fields.js';
 import type { JobExecutor } from './job-executor.js';
 import { RunningJob, type JobTools } from './running-job.js';
 import type { SuccessReporter } from './success-reporter.js';
@@ -115,7 +116,7 @@ export class JobRuns {
     if (job.abortReason) return;
     job.abort(reason);
     this.tools.deadlines.set(job, ABORT_GRACE_MS, () => {
-      this.tools.log.warn(`Job ${job.name} goes on although its signal fired; its slot is freed`, { jobId: job.id });
+      this.tools.log.warn(`Job ${job.name} goes on although its signal fired; its slot is freed`, fieldsOf(job));
       void this.ended(job, this.tools.executor.aborted(job));
     });
   }
@@ -138,9 +139,8 @@ export class JobRuns {
       case 'abandoned':
       case 'cancelled': {
         const failure = toFailureRecord(outcome.error);
-        const { id: jobId, name, queue, attempt } = job;
-        const text = `Job ${name} is ${outcome.kind} on attempt ${attempt}: ${failure.name}: ${failure.message}`;
-        this.tools.log[outcome.kind === 'abandoned' ? 'warn' : 'log'](text, { jobId, queue, attempt });
+        const text = `Job ${job.name} is ${outcome.kind} on attempt ${job.attempt}: ${failure.name}: ${failure.message}`;
+        this.tools.log[outcome.kind === 'abandoned' ? 'error' : 'debug'](text, failedFieldsOf(job, failure));
         return finish(job, outcome.kind, null, failure);
       }
       case 'snoozed':

@@ -94,7 +94,7 @@ export class LeaseKeeper {
 
   private async lose(why: string): Promise<void> {
     this.lost = true;
-    this.log.warn(`This process lost its lease: ${why}. Its running jobs are aborted and run again elsewhere`);
+    this.log.warn(`This process lost its lease: ${why}. Its running jobs are aborted and run again elsewhere`, { instanceId: this.instance.id });
     this.callbacks.onLost();
     const formerId = this.instance.id;
     this.instance = { ...this.instance, id: this.newId() };

@@ -160,7 +160,10 @@ export class Patrol {
     const again = new Map<string, number>();
     for (const { id: jobId, queue, name, state } of jobs) {
       if (state === 'available') again.set(queue, (again.get(queue) ?? 0) + 1);
-      else this.log.warn(`Job ${name} was held by a process that died or lost its lease, and is ${state}`, { jobId, queue });
+      else {
+        const text = `Job ${name} was held by a process that died or lost its lease, and is ${state}`;
+        this.log[state === 'abandoned' ? 'error' : 'warn'](text, { jobId, job: name, queue, state });
+      }
     }
     for (const [queue, count] of again) {
       this.log.warn(`${count} job(s) of queue '${queue}' were held by a process that died or lost its lease, and run again`, { queue, count });

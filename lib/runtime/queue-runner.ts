@@ -36,10 +36,10 @@ export class QueueRunner {
   private promisedAt = 0;
   /** There may be jobs to reserve. */
   private hungry = false;
-  private wakes = 0;
+  wakes = 0;
   /** A reserve is under way. */
   private reserving = false;
-  private readonly pace = new ReservePace(() => this.turn());
+  readonly pace = new ReservePace(() => this.turn());
   /** A settlement is under way. */
   private settling = false;
   private plannedTurn: NodeJS.Immediate | undefined;
@@ -244,6 +244,6 @@ export class QueueRunner {
 
   private reportLost(id: string): void {
     this.tools.ends.lost(id);
-    this.tools.log.warn(`Job ${id} was no longer held by this process; its outcome here is dropped`, { jobId: id });
+    this.tools.log.warn(`Job ${id} was no longer held by this process; its outcome here is dropped`, { jobId: id, queue: this.queue });
   }
 }

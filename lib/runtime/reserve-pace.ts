@@ -9,6 +9,8 @@ const DISTANCE_MS = 32;
 export class ReservePace {
   /** When the last reserve was sent, by the monotonic clock. */
   beganAt = -Infinity;
+  /** How many were sent. */
+  reserves = 0;
   private emptyInARow = 0;
   private timer: NodeJS.Timeout | undefined;
 
@@ -16,6 +18,7 @@ export class ReservePace {
 
   begin(): void {
     this.beganAt = performance.now();
+    this.reserves++;
   }
 
   ended(jobs: number): void {

@@ -9,7 +9,7 @@ import type { RunPolicy } from './handler.js';
 /** What a running job needs from its process. */
 export interface JobTools {
   readonly maxPayloadSize: number;
-  readonly logOf: (job: { id: string; name: string; queue: string }) => JobLog;
+  readonly logOf: (job: Pick<Job, 'id' | 'name' | 'queue' | 'attempt'>) => JobLog;
   readonly saveProgress: (job: RunningJob, json: string) => void;
 }
 

@@ -40,7 +40,7 @@ export class SuccessReporter {
     try {
       if (policy.successMode.mode === 'log') {
         const times = `waited ${Math.round(queueTimeMs)} ms, ran ${Math.round(runTimeMs)} ms`;
-        this.log.log(`Job ${name} completed: ${times}`, { jobId, queue, attempt, queueTimeMs, runTimeMs });
+        this.log.log(`Job ${name} completed: ${times}`, { jobId, job: name, queue, attempt, queueTimeMs, runTimeMs });
       } else if (policy.successMode.mode === 'custom') {
         await this.tellCustomMode(policy.successMode.className, {
           jobId,
@@ -59,7 +59,9 @@ export class SuccessReporter {
     } catch (error) {
       this.log.error(`The success mode of job ${name} failed; the job is completed all the same`, {
         jobId,
+        job: name,
         queue,
+        attempt,
         error: toFailureRecord(error).message,
       });
     }

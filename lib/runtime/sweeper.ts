@@ -30,6 +30,7 @@ export class Sweeper {
   private sweeping = false;
   private sweepAgain = false;
   private workCameInAt = -Infinity;
+  private sweptAt: number | undefined;
   private stopped = false;
 
   constructor(
@@ -41,7 +42,13 @@ export class Sweeper {
     private readonly trouble: TroubleLog,
   ) {}
 
+  /** Since the last sweep that succeeded, or since the start; null before. */
+  get ageMs(): number | null {
+    return this.sweptAt === undefined ? null : performance.now() - this.sweptAt;
+  }
+
   start(): void {
+    this.sweptAt = performance.now();
     void this.sweep();
   }
 
@@ -80,6 +87,7 @@ export class Sweeper {
     clearTimeout(this.sweepTimer);
     try {
       await this.patrol.look();
+      this.sweptAt = performance.now();
     } catch (error) {
       this.trouble.report('A sweep failed, trying again at the next one', error);
     }

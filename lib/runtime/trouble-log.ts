@@ -1,8 +1,7 @@
 import { refusalOf } from '../core/refusal.js';
 import { DatabaseUnavailableError } from '../errors/database.errors.js';
 import type { Log } from '../interfaces/ports/index.js';
-
-const REPEAT_AFTER_MS = 60_000;
+import { Repeats } from './repeats.js';
 
 /**
  * Reports failures of work that is tried again until it succeeds. That the database is away is told
@@ -11,7 +10,7 @@ const REPEAT_AFTER_MS = 60_000;
  * has many texts for one cause.
  */
 export class TroubleLog {
-  private readonly warnedAt = new Map<string, number>();
+  private readonly repeats = new Repeats();
 
   constructor(private readonly log: Log) {}
 
@@ -19,11 +18,6 @@ export class TroubleLog {
     const reason = error instanceof Error ? error.message : String(error);
     const refusal = error instanceof DatabaseUnavailableError ? refusalOf(error.cause) : undefined;
     if (error instanceof DatabaseUnavailableError && !refusal) return this.log.debug(what, { error: reason });
-    const key = refusal ?? `${what} ${reason}`;
-    const now = performance.now();
-    if (now - (this.warnedAt.get(key) ?? -Infinity) < REPEAT_AFTER_MS) return;
-    if (this.warnedAt.size > 100) this.warnedAt.clear();
-    this.warnedAt.set(key, now);
-    this.log.warn(`${what}: ${reason}`);
+    if (this.repeats.isDue(refusal ?? `${what} ${reason}`)) this.log.warn(`${what}: ${reason}`, { error: reason });
   }
 }

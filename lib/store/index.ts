@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { ClientConfig } from 'pg';
+import type { SchemaVersion } from '../interfaces/job-queue-stats.interface.js';
 import type { Log } from '../interfaces/ports/index.js';
 import { PgConfigStore } from './config.store.js';
 import { connectionOptionsOf } from './connection-options.js';
@@ -7,7 +8,7 @@ import { Database } from './database.js';
 import { PgEventStore } from './event.store.js';
 import { PgInstanceStore } from './instance.store.js';
 import { PgJobStore } from './job.store.js';
-import { prepareSchema } from './migrator.js';
+import { appliedVersion, LATEST_VERSION, prepareSchema } from './migrator.js';
 import { PgReservationStore } from './reservation.store.js';
 import { createStatements } from './statements/index.js';
 
@@ -31,7 +32,7 @@ export class Stores {
   private constructor(
     readonly connection: ClientConfig,
     private readonly database: Database,
-    schema: string,
+    private readonly schema: string,
   ) {
     const statements = createStatements(schema);
     this.reservations = new PgReservationStore(database, statements);
@@ -60,6 +61,12 @@ export class Stores {
       throw error;
     }
     return new Stores(connection, database, options.schema);
+  }
+
+  /** @throws DatabaseUnavailableError */
+  async schemaVersion(): Promise<SchemaVersion> {
+    const applied = await this.database.withClient((query) => appliedVersion(query, this.schema));
+    return { applied, expected: LATEST_VERSION };
   }
 
   /** The connections lead straight to the server: see `Database.trustSessions`. */

@@ -3,7 +3,7 @@ import { DEFAULT_SCHEMA } from '../core/schema-name.js';
 import { MigrationsPendingError, SchemaTooNewError } from '../errors/configuration.errors.js';
 import type { Database } from './database.js';
 
-export { applyMigrations };
+export { applyMigrations, appliedVersion, LATEST_VERSION };
 
 /** The longest timer there is: a step may take any time, and so may the one that another process is at. */
 const NO_TIMEOUT_MS = 2 ** 31 - 1;

@@ -22,7 +22,7 @@ const ORDER = {
 };
 
 describe('npm start with nothing but npm', () => {
-  const ENV = { MAIL_FAULT_RATE: '0.1' };
+  const ENV = { MAIL_FAULT_RATE: '0.1', TRACES: 'console' };
   const data = useDataDirectory();
   let shop: Shop;
 
@@ -56,6 +56,8 @@ describe('npm start with nothing but npm', () => {
     const id = await place(shop);
     const { body } = await until(async () => ifOk(await shop.get(`/orders/${id}/invoice.pdf`)));
     expect(pagesOf(body)).toBe(1);
+    const settled = await until(() => /trace (\w{8})  \w{16} > \w{16}  settle mail .*completed/.exec(shop.output));
+    expect(shop.output).toMatch(new RegExp(`trace ${settled[1]} .*process invoices .* invoice.render`));
     expect(await shop.kill('SIGINT')).toBe(0);
   });
 });
@@ -105,6 +107,13 @@ describe('two instances on one database', () => {
       { queue: 'mail', count: 0, suspended: false },
     ]);
     expect(body.instances).toMatchObject([{ alive: true }, { alive: true }]);
+  });
+
+  it('shows metrics and health', async () => {
+    const { status, body } = await first.get('/metrics');
+    expect(status).toBe(200);
+    expect(String(body)).toContain(`notify_queue_jobs{job_queue="default",queue="invoices",state="available"} ${FIRST_ORDERS}`);
+    expect(await first.get('/health')).toMatchObject({ status: 200, body: { details: { jobs: { status: 'up', listening: true } } } });
   });
 
   it('switches automatic invoicing on both instances at once', async () => {

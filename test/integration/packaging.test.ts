@@ -28,9 +28,10 @@ class AppModule {}
 Module({
   imports: [
     TypeOrmModule.forRoot({ type: 'postgres', url: process.env.DATABASE_URL, autoLoadEntities: true, retryAttempts: 0 }),
-    NotifyQueueModule.forRoot(),
+    TerminusModule,
+    NotifyQueueModule.forRoot({ middleware: [openTelemetry(), prometheusMetrics()] }),
   ],
-  providers: [Greeter],
+  providers: [Greeter, JobQueueHealthIndicator],
 })(AppModule);
 
 async function main() {
@@ -55,9 +56,13 @@ process.argv[2] === 'deep' ? deepImport() : main();
 const IMPORTS = {
   '@nestjs/common': ['Injectable', 'Module'],
   '@nestjs/core': ['NestFactory'],
+  '@nestjs/terminus': ['TerminusModule'],
   '@nestjs/typeorm': ['TypeOrmModule'],
   'nestjs-notify-queue': ['JobHandler', 'JobQueue', 'NotifyQueueModule'],
   'nestjs-notify-queue/migrations': ['notifyQueueMigrations'],
+  'nestjs-notify-queue/opentelemetry': ['openTelemetry'],
+  'nestjs-notify-queue/prometheus': ['prometheusMetrics'],
+  'nestjs-notify-queue/terminus': ['JobQueueHealthIndicator'],
   'nestjs-notify-queue/testing': ['NotifyQueueTestingModule'],
 };
 
@@ -71,7 +76,7 @@ function imports(type: 'module' | 'commonjs'): string {
 describe('the tarball', () => {
   it('holds what runs, its types and its texts, and nothing else', () => {
     const others = tarball.files.filter((path) => !/^dist\/(?:lib|migrations)\/.*\.(?:js|js\.map|d\.ts)$/.test(path));
-    expect(others.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+    expect(others.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'grafana/notify-queue.json', 'package.json']);
     expect(tarball.files.filter((path) => /(?:^|\/)(?:test|sample|bench)\/|\.test\./.test(path))).toEqual([]);
   });
 });
@@ -97,6 +102,20 @@ describe.each(['module', 'commonjs'] as const)('installed in a project of type %
   it('has no entry but those of its exports', async () => {
     expect(await project.node('app.js', ['deep'])).toMatchObject({ code: 0, stdout: 'ERR_PACKAGE_PATH_NOT_EXPORTED\n' });
   });
+});
+
+it('needs none of its optional peers, but for the entry of each', async () => {
+  const project = await createProject(join(directory, 'bare'), tarball, 'module');
+  const { peerDependenciesMeta } = JSON.parse(await project.read('node_modules/nestjs-notify-queue/package.json'));
+  const optional = Object.keys(peerDependenciesMeta);
+  expect(optional.sort()).toEqual(['@nestjs/terminus', '@opentelemetry/api', 'prom-client']);
+  for (const peer of optional) await rm(join(project.directory, 'node_modules', peer), { recursive: true });
+  await project.write('app.js', `import 'reflect-metadata';
+    for (const path of ['', '/migrations', '/opentelemetry', '/prometheus', '/terminus']) {
+      await import('nestjs-notify-queue' + path).then(() => console.log(path, 'ok'), (error) => console.log(path, /'[^']+'/.exec(error.message)[0]));
+    }`);
+  const { stdout } = await project.node('app.js');
+  expect(stdout.split('\n').slice(0, -1)).toEqual([' ok', '/migrations ok', "/opentelemetry '@opentelemetry/api'", "/prometheus 'prom-client'", "/terminus '@nestjs/terminus'"]);
 });
 
 describe('the files', () => {
@@ -140,6 +159,9 @@ const TYPED_APPLICATION = `
 import { Injectable, Module } from '@nestjs/common';
 import { defineJob, JobHandler, JobQueue, NotifyQueueModule, Retry, type Job } from 'nestjs-notify-queue';
 import { createNotifyQueueMigrations, notifyQueueMigration, notifyQueueMigrations } from 'nestjs-notify-queue/migrations';
+import { openTelemetry } from 'nestjs-notify-queue/opentelemetry';
+import { prometheusMetrics } from 'nestjs-notify-queue/prometheus';
+import { JobQueueHealthIndicator } from 'nestjs-notify-queue/terminus';
 import { DataSource } from 'typeorm';
 
 const Greet = defineJob<{ who: string }, { text: string }>('greet', { queue: 'mail', failureMode: Retry({ times: 2 }) });
@@ -161,7 +183,7 @@ export class Greeter {
   }
 }
 
-@Module({ imports: [NotifyQueueModule.forRoot({ queues: { mail: { concurrency: 20 } } })], providers: [Greeter] })
+@Module({ imports: [NotifyQueueModule.forRoot({ queues: { mail: { concurrency: 20 } }, middleware: [openTelemetry(), prometheusMetrics()] })], providers: [Greeter, JobQueueHealthIndicator] })
 export class AppModule {}
 
 export class NotifyQueueInitial1764000000000 extends notifyQueueMigration(1, 'billing') {}

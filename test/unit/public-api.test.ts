@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import * as errors from '../../lib/errors/index.js';
 import * as main from '../../lib/index.js';
+import * as opentelemetry from '../../lib/opentelemetry/index.js';
+import * as prometheus from '../../lib/prometheus/index.js';
+import * as terminus from '../../lib/terminus/index.js';
 import * as testing from '../../lib/testing/index.js';
 import * as migrations from '../../migrations/index.js';
 
@@ -72,6 +75,12 @@ describe('the public names', () => {
 
   it('of nestjs-notify-queue/migrations are these', () => {
     expect(Object.keys(migrations).sort()).toEqual(MIGRATIONS);
+  });
+
+  it('of the subpaths with a peer of their own are these', () => {
+    expect(Object.keys(opentelemetry)).toEqual(['openTelemetry']);
+    expect(Object.keys(prometheus)).toEqual(['prometheusMetrics']);
+    expect(Object.keys(terminus)).toEqual(['JobQueueHealthIndicator']);
   });
 
   it('of nestjs-notify-queue/testing are these', () => {

@@ -1,3 +1,4 @@
+import type { SchemaVersion } from '../../interfaces/job-queue-stats.interface.js';
 import type { EventStore } from '../../interfaces/ports/index.js';
 import { SignalHub } from '../../runtime/signal-hub.js';
 import { TestClock } from './clock.js';
@@ -38,6 +39,11 @@ export class MemoryStores {
 
   get reservations(): MemoryJobStore {
     return this.jobs;
+  }
+
+  /** There are no tables, so none are missing. */
+  async schemaVersion(): Promise<SchemaVersion> {
+    return { applied: 0, expected: 0 };
   }
 
   clear(): void {

@@ -1,7 +1,7 @@
 import { toFailureRecord } from '../../core/failure-record.js';
 import type { Settlement } from '../../core/settlement.js';
 import { JobCancelledError } from '../../errors/job.errors.js';
-import type { JobLog } from '../../interfaces/job.interface.js';
+import type { Job, JobLog } from '../../interfaces/job.interface.js';
 import type { Log } from '../../interfaces/ports/index.js';
 import { Deadlines } from '../../runtime/deadlines.js';
 import { FailureSettler, type AskCustomMode } from '../../runtime/failure-settler.js';
@@ -20,7 +20,7 @@ export interface TestRunnerParts {
   readonly tellCustomMode: TellCustomMode;
   readonly events: JobEvents;
   readonly log: Log;
-  readonly logOf: (job: { id: string; name: string; queue: string }) => JobLog;
+  readonly logOf: (job: Pick<Job, 'id' | 'name' | 'queue' | 'attempt'>) => JobLog;
   readonly clock: TestClock;
   readonly onChanged: (id: string) => void;
 }

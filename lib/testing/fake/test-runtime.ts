@@ -16,8 +16,8 @@ import { TestRunner } from './test-runner.js';
 /** More runs than this in one `drain` are jobs that enqueue each other for ever. */
 const MAX_RUNS = 10_000;
 
-type Runtime = Pick<NotifyQueueRuntime, 'signals' | 'listening' | 'takeOver' | 'start' | 'startEngine' | 'stopEngine' | 'stop'>;
-type Batcher = Pick<EnqueueBatcher, 'add' | 'drain'>;
+type Runtime = Pick<NotifyQueueRuntime, 'signals' | 'listening' | 'stats' | 'takeOver' | 'start' | 'startEngine' | 'stopEngine' | 'stop'>;
+type Batcher = Pick<EnqueueBatcher, 'add' | 'drain' | 'calls' | 'inserts'>;
 
 /** In the place of the listener and the engine: runs jobs when the test says so, or at their enqueue. */
 export class TestRuntime implements Runtime {
@@ -25,7 +25,13 @@ export class TestRuntime implements Runtime {
   readonly takeOver = (): undefined => undefined;
   /** Calls do not wait for each other here: the one that waits may be a job that another call runs. */
   readonly batcher: Batcher = {
-    add: (jobs) => this.stores.reservations.insert(jobs),
+    calls: 0,
+    inserts: 0,
+    add: (jobs) => {
+      this.batcher.calls++;
+      this.batcher.inserts++;
+      return this.stores.reservations.insert(jobs);
+    },
     drain: async () => undefined,
   };
   private readonly runner: TestRunner;
@@ -67,6 +73,12 @@ export class TestRuntime implements Runtime {
 
   get now(): Date {
     return new Date(this.stores.clock.now());
+  }
+
+  stats(): ReturnType<NotifyQueueRuntime['stats']> {
+    const { sweepIntervalMs } = this.options;
+    const none = { listenerReconnects: 0, notifications: 0, wakes: 0, reserves: 0 };
+    return { ...none, listening: true, notListeningMs: 0, sweepAgeMs: null, sweepIntervalMs };
   }
 
   start(): void {}

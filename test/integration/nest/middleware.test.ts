@@ -80,6 +80,47 @@ describe('middleware', () => {
     expect(calls.filter((call) => / r[ua]n/.test(call))).toEqual(['a runs work', 'b runs work', 'b ran to done', 'a ran to done']);
   });
 
+  it('around a call that is refused sees what can be seen of it, and the call fails as without it', async () => {
+    const calls: Array<[string, number]> = [];
+    const counting: JobMiddleware = {
+      enqueue(call, next) {
+        calls.push([call.name, call.count]);
+        return next();
+      },
+    };
+    const { queue } = await start({ queue: { role: 'producer', middleware: [counting] } });
+    const unreadable = Object.create(null) as never;
+    await expect(queue.enqueueMany('work', { length: unreadable } as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(queue.enqueue({ name: unreadable } as never, 1 as never)).rejects.toMatchObject({ code: expect.stringMatching(/^INVALID_/) });
+    expect(calls).toEqual([['work', 0], ['', 1]]);
+  });
+
+  it('is attached to the JobQueue before anything is enqueued, and let go when it has closed', async () => {
+    const told: string[] = [];
+    const watching: JobMiddleware = {
+      attach(jobQueue) {
+        told.push(`attached to ${jobQueue.name}, listening ${jobQueue.stats().listening}`);
+        const subscription = jobQueue.events$.subscribe(({ kind }) => told.push(kind));
+        return () => {
+          subscription.unsubscribe();
+          told.push('ended');
+        };
+      },
+    };
+    const { queue, close } = await start({ queue: { role: 'producer', middleware: [watching] } });
+    await queue.enqueue('work', {});
+    await close();
+    expect(told).toEqual(['attached to default, listening false', 'job:enqueued', 'ended']);
+
+    const failing: JobMiddleware = {
+      attach() {
+        throw new Error('No such registry');
+      },
+    };
+    expect(await bootError(database, { queue: { middleware: [watching, failing] } })).toMatchObject({ message: 'No such registry' });
+    expect(told.slice(3)).toEqual(['attached to default, listening false', 'ended']);
+  });
+
   it('what it throws the caller gets, or fails the run', async () => {
     const refuse: JobMiddleware = {
       enqueue(call, next) {

@@ -55,7 +55,7 @@ describe('failure modes', () => {
     await expect(queue.result(id)).rejects.toMatchObject({ failure: { name: 'Error', message: 'failure 1' } });
     expect(runs).toMatchObject([{ attempt: 1, maxAttempts: 1 }]);
     expect(await queue.get(id)).toMatchObject({ state: 'abandoned', attempt: 1, failure: { message: 'failure 1' } });
-    expect(logger.of('warn').join('\n')).toMatch(/Job fails failed on attempt 1 and is abandoned: Error: failure 1/);
+    expect(logger.of('error').join('\n')).toMatch(/Job fails failed on attempt 1 and is abandoned: Error: failure 1/);
   });
 
   it('Retry runs times + 1 times, after its delay', async () => {

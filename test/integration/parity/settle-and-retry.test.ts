@@ -50,7 +50,7 @@ describe('settling', () => {
     const { logger } = await start({ providers: [handle({ any: () => null })] });
     expect(await database.query(`SELECT to_regclass('notify_queue.job_history_20200101') AS old`)).toEqual([{ old: null }]);
     expect(await database.query(`SELECT 1 FROM notify_queue.job_history WHERE name = 'old'`)).toEqual([]);
-    expect(logger.of('log').join('\n')).toMatch(/Dropped 1 day\(s\) of job history/);
+    expect(logger.of('debug').join('\n')).toMatch(/Dropped 1 day\(s\) of job history/);
   });
 
   it('a restart loses no wake-up: a retry runs at its due time on whatever instance is there', async () => {

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
+import { Registry } from 'prom-client';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { defineJob, InjectJobQueue, JobHandler, JobQueue, Retry, type Job, type JobRecord } from '../../../lib/index.js';
 import { getJobQueueTester, JobQueueTester, NotifyQueueTestingModule, type NotifyQueueTestingOptions } from '../../../lib/testing/index.js';
+import { prometheusMetrics } from '../../../lib/prometheus/index.js';
 import { CollectingLogger } from '../../support/app.js';
 import { useApps } from '../../support/apps.js';
 import { useTestDatabase } from '../../support/database.js';
@@ -30,6 +32,16 @@ describe('mode fake', () => {
     await jobs.expectNotEnqueued('other');
     await jobs.expectNotEnqueued(Send, { payload: { to: 'b' } });
     await expect(jobs.drain()).rejects.toMatchObject({ code: 'JOB_STATE', message: expect.stringContaining("mode 'manual'") });
+    await app.close();
+  });
+
+  it('has the numbers of a process that is well, and metrics', async () => {
+    const register = new Registry();
+    const { app, queue } = await start({ mode: 'fake', middleware: [prometheusMetrics({ register })] });
+    await queue.enqueue(Send, { to: 'a', lines: [] });
+    expect(queue.stats()).toMatchObject({ listening: true, notListeningMs: 0, sweepAgeMs: null, enqueueCalls: 1, enqueueInserts: 1 });
+    expect(await queue.schemaVersion()).toEqual({ applied: 0, expected: 0 });
+    expect(await register.metrics()).toContain('notify_queue_jobs{job_queue="default",queue="mail",state="available"} 1');
     await app.close();
   });
 

@@ -83,7 +83,7 @@ describe('Patrol, of the jobs of its own process,', () => {
         throw new Error('no right');
       };
       await lookedAgain();
-      expect(world.logged).toEqual([['warn', 'Held jobs could not be read: no right', undefined]]);
+      expect(world.logged).toEqual([['warn', 'Held jobs could not be read: no right', { error: 'no right' }]]);
       world.trouble = {};
       expect(await world.look()).toEqual([[1_024, 1_024], [0, 16_384]]);
       await until(() => world.released.length > 0);
@@ -129,7 +129,7 @@ describe('Patrol, of the jobs of its own process,', () => {
       };
       world.patrol.signal('b');
       await until(() => world.logged.length > 0);
-      expect([world.logged, world.aborted]).toEqual([[['warn', 'Held jobs could not be read: no right', undefined]], []]);
+      expect([world.logged, world.aborted]).toEqual([[['warn', 'Held jobs could not be read: no right', { error: 'no right' }]], []]);
     });
   });
 });
