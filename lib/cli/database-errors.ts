@@ -8,7 +8,7 @@ const DUPLICATE_OBJECT_STATES = new Set(['42P07', '42723', '42710', '42P06']);
 /** The line that tells a user of the command line what went wrong with the database. */
 export function explainDatabaseError(error: unknown, url: string): unknown {
   if (error instanceof CliError) return error;
-  const known = error instanceof DatabaseUnavailableError || error instanceof MigrationsPendingError;
+  const known = error instanceof DatabaseUnavailableError || (error instanceof MigrationsPendingError && error.cause !== undefined);
   if (error instanceof NotifyQueueError && !known) return error;
   const cause = known ? (error.cause ?? error) : error;
   const line = lineOf(cause, readTarget(url));

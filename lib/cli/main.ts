@@ -1,11 +1,14 @@
 #!/usr/bin/env node
-import { oneLine } from './cli-error.js';
+import { CliError, errorJson, oneLine } from './cli-error.js';
 import { createProgram } from './program.js';
+
+// Whoever reads has had enough, such as `head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
 try {
   await createProgram().parseAsync();
 } catch (error) {
-  console.error(`error: ${oneLine(error)}`);
+  console.error(process.argv.includes('--json') ? errorJson(error) : `error: ${oneLine(error)}`);
   if (process.env['DEBUG']) console.error(error);
-  process.exitCode = 1;
+  process.exitCode = error instanceof CliError ? error.exitCode : 1;
 }

@@ -27,7 +27,8 @@ export async function withDatabase<T>(urlOption: string | undefined, work: (data
   }
 }
 
-function databaseUrl(option: string | undefined): string {
+/** @throws CliError */
+export function databaseUrl(option: string | undefined): string {
   const { NOTIFY_QUEUE_DATABASE_URL, DATABASE_URL } = process.env;
   const url = option || NOTIFY_QUEUE_DATABASE_URL || DATABASE_URL;
   if (!url) {

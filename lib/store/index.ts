@@ -21,6 +21,18 @@ export interface StoresOptions {
   readonly queryTimeoutMs: number;
 }
 
+/** Everything that is SQL. */
+export function createStores(database: Database, schema: string) {
+  const statements = createStatements(schema);
+  return {
+    reservations: new PgReservationStore(database, statements),
+    jobs: new PgJobStore(database, statements),
+    instances: new PgInstanceStore(database, statements),
+    configs: new PgConfigStore(database, statements),
+    events: new PgEventStore(database, statements),
+  };
+}
+
 /** Everything SQL, over one small pool of its own. */
 export class Stores {
   readonly reservations: PgReservationStore;
@@ -34,12 +46,13 @@ export class Stores {
     private readonly database: Database,
     private readonly schema: string,
   ) {
-    const statements = createStatements(schema);
-    this.reservations = new PgReservationStore(database, statements);
-    this.jobs = new PgJobStore(database, statements);
-    this.instances = new PgInstanceStore(database, statements);
-    this.configs = new PgConfigStore(database, statements);
-    this.events = new PgEventStore(database, statements);
+    ({
+      reservations: this.reservations,
+      jobs: this.jobs,
+      instances: this.instances,
+      configs: this.configs,
+      events: this.events,
+    } = createStores(database, schema));
   }
 
   /**

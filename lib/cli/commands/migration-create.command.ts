@@ -5,9 +5,10 @@ import { Command, Option } from 'commander';
 import { migrationScripts } from '../../../migrations/apply.js';
 import { CliError, oneLine } from '../cli-error.js';
 import { migrationFile, moduleKindOf, type FileKind } from '../migration-file.js';
-import { schemaOption } from '../options.js';
+import { jsonOption, schemaOption, type OutputOptions } from '../options.js';
+import { print } from '../output/print.js';
 
-interface MigrationCreateOptions {
+interface MigrationCreateOptions extends OutputOptions {
   readonly dir: string;
   readonly schema: string;
   readonly js: boolean;
@@ -20,6 +21,7 @@ export function migrationCreateCommand(): Command {
     .description("Writes TypeORM migration files into your project, one for each step of the queue's tables.")
     .addOption(new Option('--dir <directory>', 'where your migrations are').default('src/migrations'))
     .addOption(schemaOption())
+    .addOption(jsonOption())
     .addOption(new Option('--js', 'write JavaScript, of the module kind that your package.json says').default(false))
     .addHelpText(
       'after',
@@ -35,23 +37,24 @@ Examples:
     .action(createMigrations);
 }
 
-async function createMigrations({ dir, schema, js }: MigrationCreateOptions): Promise<void> {
+async function createMigrations({ dir, schema, js, json }: MigrationCreateOptions): Promise<void> {
   const kind: FileKind = js ? await moduleKindOf(dir) : 'typescript';
   const files = migrationScripts.map((script) => migrationFile(script, schema, kind));
   const missing = files.filter(({ name }) => !EXTENSIONS.some((extension) => existsSync(join(dir, name + extension))));
+  const written: string[] = [];
   try {
     await mkdir(dir, { recursive: true });
     for (const { name, extension, text } of missing) {
       const path = join(dir, name + extension);
       await writeFile(path, text, { flag: 'wx' });
-      console.log(`Wrote ${relative('', path)}`);
+      written.push(relative('', path));
     }
   } catch (error) {
     throw new CliError(`Cannot write to ${dir}: ${oneLine(error)}. Name another directory with --dir.`, { cause: error });
   }
-  console.log(
-    missing.length > 0
-      ? 'Run it with your data source: npx typeorm migration:run -d <file of your data source>'
-      : `Nothing to write: ${dir} has every step.`,
+  print(json, { written }, () =>
+    written.length === 0
+      ? `Nothing to write: ${dir} has every step.`
+      : [...written.map((path) => `Wrote ${path}`), 'Run it with your data source: npx typeorm migration:run -d <file of your data source>'].join('\n'),
   );
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { migrationSql } from '../../../migrations/apply.js';
-import { schemaOption } from '../options.js';
+import { jsonOption, schemaOption, type OutputOptions } from '../options.js';
+import { print } from '../output/print.js';
 
 export function sqlCommand(): Command {
   return new Command('sql')
@@ -15,5 +16,6 @@ Examples:
   $ npx notify-queue sql > notify-queue.sql
   $ npx notify-queue sql --schema billing | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"`,
     )
-    .action(({ schema }: { schema: string }) => void process.stdout.write(migrationSql(schema)));
+    .addOption(jsonOption())
+    .action(({ schema, json }: { schema: string } & OutputOptions) => print(json, { schema, sql: migrationSql(schema) }, () => migrationSql(schema).trimEnd()));
 }

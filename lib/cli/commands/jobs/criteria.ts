@@ -1,0 +1,47 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { JOB_STATES } from '../../../core/states.js';
+import type { JobCriteria, JobState } from '../../../interfaces/job-record.interface.js';
+import { parseJson } from '../../options.js';
+
+export interface CriteriaOptions {
+  readonly queue?: string;
+  readonly name?: string;
+  readonly state?: readonly JobState[];
+  readonly payload?: unknown;
+  readonly since?: Date;
+  readonly before?: Date;
+}
+
+/** Options that choose jobs. */
+export function addCriteria(command: Command): Command {
+  return command
+    .addOption(new Option('--queue <queue>', 'of this queue'))
+    .addOption(new Option('--name <name>', 'of this name'))
+    .addOption(new Option('--state <states>', `in one of these states: ${JOB_STATES.join(', ')}`).argParser(parseStates))
+    .addOption(new Option('--payload <json>', 'whose payload contains this').argParser(parseJson))
+    .addOption(new Option('--since <date>', 'enqueued at this time or after').argParser(parseDate))
+    .addOption(new Option('--before <date>', 'enqueued before this time').argParser(parseDate));
+}
+
+export function criteriaOf({ queue, name, state, payload, since, before }: CriteriaOptions): JobCriteria {
+  return { queue, name, state, payload, enqueuedAfter: since, enqueuedBefore: before };
+}
+
+/** Whether any was given. */
+export function hasCriteria(options: CriteriaOptions): boolean {
+  return Object.values(criteriaOf(options)).some((value) => value !== undefined);
+}
+
+function parseStates(value: string): JobState[] {
+  return value.split(',').map((text) => {
+    const state = JOB_STATES.find((one) => one === text.trim());
+    if (!state) throw new InvalidArgumentError(`Expected some of ${JOB_STATES.join(', ')}, separated by commas.`);
+    return state;
+  });
+}
+
+export function parseDate(value: string): Date {
+  const date = new Date(value);
+  if (Number.isNaN(date.getTime())) throw new InvalidArgumentError("Expected a date, such as 2027-01-31 or '2027-01-31T12:00:00Z'.");
+  return date;
+}
