@@ -13,6 +13,7 @@ interface Mutant {
   readonly caughtBy: string;
 }
 
+const TRIES = 3;
 const EXCHANGE = 'store/statements/exchange.js';
 const LEASE = 'store/statements/lease.js';
 const RUNTIME = 'notify-queue.runtime.js';
@@ -52,19 +53,26 @@ const MUTANTS: Record<string, Mutant> = {
   },
 };
 
-describe('a build that', { timeout: 60_000 }, () => {
+describe('a build that', { timeout: 90_000 }, () => {
   const server = useFaultServer();
 
   it.each(Object.entries(MUTANTS))('%s is caught', async (_, { mutations, scenario, caughtBy }) => {
     const mutant = await buildMutant(mutations);
     onTestFinished(() => mutant.remove());
-    const world = await World.create(server.current, { root: mutant.root });
+    let found = '';
+    // On a busy machine a fault may come a moment too late to do harm.
+    for (let tries = 0; tries < TRIES && !found.includes(caughtBy); tries++) found = await find(mutant.root, scenario);
+    expect(found).toContain(caughtBy);
+  });
+
+  /** What one run of a scenario brings to light. */
+  async function find(root: string, scenario: Mutant['scenario']): Promise<string> {
+    const world = await World.create(server.current, { root });
     try {
       const failure = await scenario(world).then(() => '', String);
-      const found = [failure, ...(await world.violations()).map(({ invariant, text }) => `${invariant} ${text}`)];
-      expect(found.join('\n')).toContain(caughtBy);
+      return [failure, ...(await world.violations()).map(({ invariant, text }) => `${invariant} ${text}`)].join('\n');
     } finally {
       await world.close();
     }
-  });
+  }
 });

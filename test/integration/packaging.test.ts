@@ -76,7 +76,7 @@ function imports(type: 'module' | 'commonjs'): string {
 describe('the tarball', () => {
   it('holds what runs, its types and its texts, and nothing else', () => {
     const others = tarball.files.filter((path) => !/^dist\/(?:lib|migrations)\/.*\.(?:js|js\.map|d\.ts)$/.test(path));
-    expect(others.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'grafana/notify-queue.json', 'package.json']);
+    expect(others.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'grafana/notify-queue.json', 'package.json', 'schematics/collection.json']);
     expect(tarball.files.filter((path) => /(?:^|\/)(?:test|sample|bench)\/|\.test\./.test(path))).toEqual([]);
   });
 });
@@ -108,7 +108,7 @@ it('needs none of its optional peers, but for the entry of each', async () => {
   const project = await createProject(join(directory, 'bare'), tarball, 'module');
   const { peerDependenciesMeta } = JSON.parse(await project.read('node_modules/nestjs-notify-queue/package.json'));
   const optional = Object.keys(peerDependenciesMeta);
-  expect(optional.sort()).toEqual(['@nestjs/terminus', '@opentelemetry/api', 'prom-client']);
+  expect(optional.sort()).toEqual(['@nestjs/schematics', '@nestjs/terminus', '@opentelemetry/api', 'prom-client']);
   for (const peer of optional) await rm(join(project.directory, 'node_modules', peer), { recursive: true });
   await project.write('app.js', `import 'reflect-metadata';
     for (const path of ['', '/migrations', '/opentelemetry', '/prometheus', '/terminus']) {

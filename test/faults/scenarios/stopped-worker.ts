@@ -38,7 +38,7 @@ export async function lateSettlement(world: World): Promise<void> {
   // So that no connection needs setting up when the job ends: what is kept back must be the settlement itself.
   for (let i = 0; i < 20; i++) await world.enqueue('work', { ms: 20 });
   await world.settled();
-  const id = (await world.enqueue('work', { ms: 1_500 })) as string;
+  const id = (await world.enqueue('work', { ms: 700 })) as string;
   await first.waitFor(happened('job:started', id));
   proxy.hold();
   await first.waitFor(happened('job:returned', id));
