@@ -38,7 +38,7 @@ export function urlOption(): Option {
 
 /** For an option or argument that is a duration; it stays the text that it was. */
 export function parseDurationText(value: string): string {
-  if (parseDuration(/^\d+$/.test(value) ? Number(value) : value) === undefined) throw new InvalidArgumentError(`Expected ${DURATION_EXPECTED}.`);
+  if (parseDuration(value) === undefined) throw new InvalidArgumentError(`Expected ${DURATION_EXPECTED}.`);
   return value;
 }
 

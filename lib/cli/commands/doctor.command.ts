@@ -14,6 +14,7 @@ import { databaseUrl, withDatabase } from '../with-database.js';
 interface DoctorOptions extends DatabaseOptions, OutputOptions {
   readonly strict: boolean;
   readonly maxDue: string;
+  readonly maxTransaction: string;
 }
 
 const HELP = `Looks at the server, its clock, the tables with their indexes, triggers and functions, at LISTEN and NOTIFY over this URL
@@ -29,11 +30,12 @@ export function doctorCommand(): Command {
   return databaseCommand('doctor', 'Finds out what is wrong.', HELP)
     .addOption(new Option('--strict', 'count warnings as problems').default(false))
     .addOption(new Option('--max-due <duration>', 'how long a job may be due and not run').default('1m').argParser(parseDurationText))
+    .addOption(new Option('--max-transaction <duration>', 'how long a transaction may be open').default('5m').argParser(parseDurationText))
     .action(doctor);
 }
 
-async function doctor({ url, schema, json, strict, maxDue }: DoctorOptions): Promise<void> {
-  const checks: Check[] = [checkServer, checkTables, checkNotifications, checkVacuum, checkWork(parseDuration(maxDue) ?? 0)];
+async function doctor({ url, schema, json, strict, maxDue, maxTransaction }: DoctorOptions): Promise<void> {
+  const checks: Check[] = [checkServer, checkTables, checkNotifications, checkVacuum(msOf(maxTransaction)), checkWork(msOf(maxDue))];
   const target = databaseUrl(url);
   const findings = await withDatabase(target, (database) => examine(checks, { database, url: target, schema })).catch((error: unknown) => {
     if (error instanceof CliError) return [unreachable(oneLine(error))];
@@ -42,6 +44,11 @@ async function doctor({ url, schema, json, strict, maxDue }: DoctorOptions): Pro
   const bad = findings.filter(({ level }) => level === 'problem' || (strict && level === 'warning'));
   if (bad.length > 0) process.exitCode = 1;
   print(json, { healthy: bad.length === 0, findings }, () => findings.map(describe).join('\n'));
+}
+
+/** It was checked when it was read. */
+function msOf(duration: string): number {
+  return parseDuration(duration) ?? 0;
 }
 
 async function examine(checks: readonly Check[], patient: Patient): Promise<Finding[]> {

@@ -1,12 +1,10 @@
 import ms from 'ms';
 import { printable } from '../output/text.js';
-import { ok, problem, warning, type Finding, type Patient } from './finding.js';
+import { ok, problem, warning, type Check, type Finding, type Patient } from './finding.js';
 
 const OLDEST_TESTED = 15;
 const CLOCK_TOLERANCE_MS = 1_000;
 const CLOCK_LOOKS = 5;
-/** Dead rows of so long make reserves slower. */
-const HELD_WARNING_MS = 5 * 60_000;
 
 /** The server's version, and how its clock compares with this machine's. */
 export async function checkServer({ database }: Patient): Promise<Finding[]> {
@@ -36,25 +34,25 @@ function clock(aheadMs: number, roundTripMs: number): Finding {
 
 const HOLDERS = `
 SELECT 'Backend ' || pid || CASE WHEN application_name <> '' THEN ' (' || application_name || ')' ELSE '' END AS who,
-  'a transaction open since' AS what, xact_start AS since, age(backend_xmin) AS age
+  'has had a transaction open for' AS what, xact_start AS since, age(backend_xmin) AS age
 FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
   AND (datname = current_database() OR backend_type = 'walsender')
-UNION ALL SELECT 'Replication slot ' || slot_name, 'rows kept for it', NULL, greatest(age(xmin), age(catalog_xmin)) FROM pg_replication_slots
+UNION ALL SELECT 'Replication slot ' || slot_name, 'is not used', NULL, greatest(age(xmin), age(catalog_xmin)) FROM pg_replication_slots
   WHERE NOT active AND (xmin IS NOT NULL OR catalog_xmin IS NOT NULL)
-UNION ALL SELECT 'Prepared transaction ' || gid, 'not been finished since', prepared, age(transaction) FROM pg_prepared_xacts WHERE database = current_database()`;
+UNION ALL SELECT 'Prepared transaction ' || gid, 'has not been finished for', prepared, age(transaction) FROM pg_prepared_xacts WHERE database = current_database()`;
 
-/** Who keeps dead rows from being removed. */
-export async function checkVacuum({ database }: Patient): Promise<Finding[]> {
+/** Who has kept dead rows from being removed for longer than this. */
+export const checkVacuum = (maxMs: number): Check => async ({ database }) => {
   const rows = await database.withClient((query) =>
     query(`SELECT who, what, (extract(epoch FROM clock_timestamp() - since) * 1000)::float8 AS held_ms FROM (${HOLDERS}) h ORDER BY age DESC LIMIT 5`),
   );
-  const holders = rows.filter((row) => row['held_ms'] === null || Number(row['held_ms']) > HELD_WARNING_MS);
+  const holders = rows.filter((row) => row['held_ms'] === null || Number(row['held_ms']) > maxMs);
   if (holders.length === 0) return [ok('vacuum', 'Nobody keeps dead rows for long.')];
   return holders.map((row) => {
-    const held = row['held_ms'] === null ? 'is not used' : `has ${String(row['what'])} ${ms(Math.round(Number(row['held_ms'])))} ago`;
-    return warning('vacuum', `${printable(String(row['who']))} ${held}: dead rows stay in every table, and reserves get slower.`, 'End it: pg_terminate_backend(pid), pg_drop_replication_slot(name) or ROLLBACK PREPARED.');
+    const held = row['held_ms'] === null ? '' : ` ${ms(Math.round(Number(row['held_ms'])))}`;
+    return warning('vacuum', `${printable(String(row['who']))} ${String(row['what'])}${held}: dead rows stay in every table, and reserves get slower.`, 'End it: pg_terminate_backend(pid), pg_drop_replication_slot(name) or ROLLBACK PREPARED.');
   });
-}
+};
 
 /** For a database that cannot be reached at all. */
 export function unreachable(text: string): Finding {

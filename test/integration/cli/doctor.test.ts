@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { PGBOUNCER_VERSION, PgBouncer } from '../../faults/pgbouncer.js';
 import { useApps } from '../../support/apps.js';
 import { ensureBuilt } from '../../support/build.js';
 import { cliOn } from '../../support/cli.js';
@@ -76,6 +77,24 @@ describe('doctor', () => {
     expect((await examine(database, '--max-due', '2h')).bad.map(({ check }) => check)).toEqual(['processes']);
     await cliOn(database)('queues', 'suspend');
     expect((await examine(database)).bad.at(-1)).toMatchObject({ level: 'warning', text: expect.stringContaining('because it is suspended') });
+  });
+
+  it('finds a pooler through which nothing is heard', async ({ skip }) => {
+    if (!PGBOUNCER_VERSION) return skip('there is no pgbouncer on the PATH');
+    const pgbouncer = await PgBouncer.forTest(shared.url);
+    const { stdout } = await runNode('dist/lib/cli/main.js', ['doctor', '--url', pgbouncer.urlOf(shared.url), '--json']);
+    const found: Found[] = JSON.parse(stdout).findings;
+    expect(found.find(({ check }) => check === 'notifications')).toMatchObject({ level: 'problem', text: expect.stringContaining('pooler that shares its sessions') });
+  });
+
+  it('names who keeps dead rows', async () => {
+    const client = await shared.client();
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+    await client.query('SELECT 1');
+    expect((await examine(shared)).bad.filter(({ check }) => check === 'vacuum')).toEqual([]);
+    const { bad } = await examine(shared, '--max-transaction', '1ms');
+    expect(bad.find(({ check }) => check === 'vacuum')).toMatchObject({ level: 'warning', text: expect.stringMatching(/^Backend \d+ \(test\) has had a transaction open for \d+m?s: dead rows/) });
+    await client.query('ROLLBACK');
   });
 
   it('says why it cannot look', async () => {
