@@ -1,23 +1,32 @@
 import { InvalidOptionError } from './errors/configuration.errors.js';
 import { isName, NAME_EXPECTED } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
+import { readContract, type PayloadContract } from './core/payload-contract.js';
 import { readRunOptions } from './core/run-options.js';
 import { peek } from './core/peek.js';
 import type { JobDefinition, JobDefinitionOptions } from './interfaces/job-definition.interface.js';
+import type { StandardSchema } from './interfaces/standard-schema.interface.js';
 
-const made = new WeakSet<object>();
+/** What was made here, so that it need not be checked again, with what it says of payloads. */
+const made = new WeakMap<object, PayloadContract | undefined>();
 
 /**
  * Defines a job once, for the code that enqueues it and the code that handles it.
  *
  * @example
  * export const SendInvoice = defineJob<{ orderId: string }, { pages: number }>('invoice.send', { queue: 'mail' });
+ * export const SendMail = defineJob('mail.send', { schema: z.object({ to: z.email() }) });
  * @throws InvalidOptionError
  */
+export function defineJob<Input, Output>(
+  name: string,
+  options: JobDefinitionOptions & { readonly schema: StandardSchema<Input, Output> },
+): JobDefinition<Input, unknown, Output>;
 export function defineJob<Payload = unknown, Result = unknown>(
   name: string,
-  options: JobDefinitionOptions = {},
-): JobDefinition<Payload, Result> {
+  options?: JobDefinitionOptions & { readonly schema?: StandardSchema<Payload, unknown> },
+): JobDefinition<Payload, Result, Payload>;
+export function defineJob(name: string, options: JobDefinitionOptions = {}): JobDefinition<never, unknown, unknown> {
   if (!isName(name)) throw new InvalidOptionError('defineJob.name', name, NAME_EXPECTED);
   const reader = new OptionReader(options, `defineJob('${name}')`);
   readQueue(reader);
@@ -25,15 +34,22 @@ export function defineJob<Payload = unknown, Result = unknown>(
   readPriority(reader);
   reader.duration('delay', 0);
   readRunOptions(reader);
+  const contract = readContract(reader);
   reader.done();
   const definition = Object.freeze({ name, options: Object.freeze(reader.source) });
-  made.add(definition);
+  made.set(definition, contract);
   return definition;
 }
 
 /** The options of a definition, which `defineJob` has checked or which are checked here. @throws InvalidOptionError */
 export function optionsOf(job: JobDefinition, name: string): JobDefinitionOptions {
   return made.has(job) ? job.options : defineJob(name, peek(job, 'options') as JobDefinitionOptions).options;
+}
+
+/** What a definition says of payloads. @throws InvalidOptionError */
+export function contractOf(job: JobDefinition, name: string): PayloadContract | undefined {
+  if (made.has(job)) return made.get(job);
+  return made.get(defineJob(name, peek(job, 'options') as JobDefinitionOptions));
 }
 
 /** @throws InvalidOptionError */

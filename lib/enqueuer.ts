@@ -1,7 +1,9 @@
+import { checkPayload } from './core/payload-contract.js';
 import { peek } from './core/peek.js';
 import { InvalidOptionError } from './errors/configuration.errors.js';
 import type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
-import type { EnqueueStore } from './interfaces/ports/index.js';
+import type { EnqueueStore, NewJob } from './interfaces/ports/index.js';
+import type { StandardSchema } from './interfaces/standard-schema.interface.js';
 import { aroundEnqueue } from './job-context/middleware.js';
 import { isManager, MANAGER_EXPECTED } from './manager-option.js';
 import type { Enqueue, JobInput, NewJobs } from './new-jobs.js';
@@ -9,6 +11,11 @@ import type { ResolvedOptions } from './notify-queue.options.js';
 import type { EnqueueBatcher } from './runtime/enqueue-batcher.js';
 import type { JobEvents } from './runtime/job-events.js';
 import type { EntityManager } from 'typeorm';
+
+/** All or none: the first that is refused stops the call. */
+async function checkAll(schema: StandardSchema, jobs: readonly NewJob[]): Promise<void> {
+  for (const [index, { payload }] of jobs.entries()) await checkPayload(schema, payload, jobs.length === 1 ? 'payload' : `payloads[${index}]`);
+}
 
 /** The way of new jobs: through the middleware, into the caller's transaction or together with the calls of others. */
 export class Enqueuer {
@@ -44,7 +51,8 @@ export class Enqueuer {
     return enqueue({ name, count, context: {} });
   }
 
-  private async store({ jobs, manager: explicit, once }: Enqueue): Promise<EnqueuedJob[]> {
+  private async store({ jobs, manager: explicit, once, schema }: Enqueue): Promise<EnqueuedJob[]> {
+    if (schema) await checkAll(schema, jobs);
     if (jobs.length > 0) {
       const manager = explicit ?? this.ambientManager();
       if (manager) await this.enqueueStore.insert(jobs, manager, once);

@@ -29,6 +29,7 @@ export {
   InvalidConfigValueError,
   InvalidHandlerError,
   InvalidOptionError,
+  InvalidPayloadError,
   JobAbandonedError,
   JobCancelledError,
   JobNotFoundError,
@@ -54,7 +55,8 @@ export type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfac
 export type { Failure, FailureDecision, FailureHandler, FailureMode } from './interfaces/failure-mode.interface.js';
 export type { Success, SuccessHandler, SuccessMode } from './interfaces/success-mode.interface.js';
 export type { ConfigCallOptions, ConfigChange, JobConfig, WatchOptions } from './interfaces/job-config.interface.js';
-export type { JobDefinition, JobDefinitionOptions, JobTypes, RunOptions } from './interfaces/job-definition.interface.js';
+export type { StandardSchema } from './interfaces/standard-schema.interface.js';
+export type { JobDefinition, JobDefinitionOptions, JobTypes, PayloadOptions, RunOptions } from './interfaces/job-definition.interface.js';
 export type { ClusterEventKind, ClusterJobEvent, JobEvent, JobEventKind } from './interfaces/job-event.interface.js';
 export type { EnqueueCall, JobMiddleware } from './interfaces/job-middleware.interface.js';
 export type { JobQueueStats, ObservedJobQueue, SchemaVersion } from './interfaces/job-queue-stats.interface.js';

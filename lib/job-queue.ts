@@ -73,7 +73,7 @@ export class JobQueue {
    * @throws EnqueueOutcomeUnknownError when the connection was lost at the commit
    */
   enqueue<Payload, Result>(
-    job: JobDefinition<Payload, Result>,
+    job: JobDefinition<Payload, Result, unknown>,
     payload: NoInfer<Payload>,
     options?: EnqueueOptions,
   ): Promise<EnqueuedJob<Result>>;
@@ -88,7 +88,7 @@ export class JobQueue {
    * @throws as `enqueue` does; ValueTooLargeError also for more than 10,000 payloads, or 64 Mi characters of JSON
    */
   enqueueMany<Payload, Result>(
-    job: JobDefinition<Payload, Result>,
+    job: JobDefinition<Payload, Result, unknown>,
     payloads: ReadonlyArray<NoInfer<Payload>>,
     options?: EnqueueManyOptions,
   ): Promise<Array<EnqueuedJob<Result>>>;

@@ -7,13 +7,14 @@ import { assertId, assertName } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
 import { isArray, peek } from './core/peek.js';
 import { encodeRunSettings, readRunOptions } from './core/run-options.js';
-import { optionsOf, readPriority, readQueue } from './define-job.js';
+import { contractOf, optionsOf, readPriority, readQueue } from './define-job.js';
 import { describe, InvalidOptionError, UnknownQueueError } from './errors/configuration.errors.js';
 import { InvalidArgumentError, UnstorableValueError, ValueTooLargeError } from './errors/enqueue.errors.js';
 import type { HandlerRegistry } from './handler-registry.js';
 import type { EnqueueOptions } from './interfaces/enqueue.interface.js';
 import type { JobDefinition } from './interfaces/job-definition.interface.js';
 import type { NewJob } from './interfaces/ports/index.js';
+import type { StandardSchema } from './interfaces/standard-schema.interface.js';
 import { readManager } from './manager-option.js';
 import { DEFAULT_NAME, DEFAULT_QUEUE } from './notify-queue.constants.js';
 import type { ResolvedOptions } from './notify-queue.options.js';
@@ -33,9 +34,12 @@ export interface Enqueue {
   readonly manager: EntityManager | undefined;
   /** The caller chose the id, so the job may exist already. */
   readonly once: boolean;
+  /** What the payloads must still pass. */
+  readonly schema: StandardSchema | undefined;
 }
 
 interface Template extends Omit<NewJob, 'id' | 'payload'> {
+  readonly schema: StandardSchema | undefined;
   readonly id: string | undefined;
   readonly manager: EntityManager | undefined;
 }
@@ -50,15 +54,15 @@ export class NewJobs {
   /** @throws InvalidOptionError, InvalidArgumentError, UnknownQueueError, UnstorableValueError, ValueTooLargeError */
   make(job: JobInput, payload: unknown, options: EnqueueOptions, context?: object): Enqueue {
     const template = this.template(job, options, context);
-    const { id, manager } = template;
-    return { jobs: [this.toNewJob(template, payload, id?.toLowerCase() ?? newId(), 'payload')], manager, once: id !== undefined };
+    const { id, manager, schema } = template;
+    return { schema, jobs: [this.toNewJob(template, payload, id?.toLowerCase() ?? newId(), 'payload')], manager, once: id !== undefined };
   }
 
   /** @throws as `make` does */
   makeMany(job: JobInput, payloads: readonly unknown[], options: EnqueueOptions, context?: object): Enqueue {
     const list = readBulk(payloads);
     const template = this.template(job, options, context);
-    const { id, manager } = template;
+    const { id, manager, schema } = template;
     if (id !== undefined) throw new InvalidOptionError('enqueueMany.id', id, 'none: each job of a bulk gets an id of its own');
     let chars = 0;
     const jobs = list.map((payload, index) => {
@@ -67,7 +71,7 @@ export class NewJobs {
       if (chars > MAX_BULK_CHARS) throw new ValueTooLargeError('The bulk', chars, MAX_BULK_CHARS, BULK_ADVICE, 'characters');
       return newJob;
     });
-    return { jobs, manager, once: false };
+    return { schema, jobs, manager, once: false };
   }
 
   /** Queues that are configured or that a handler serves. */
@@ -112,10 +116,11 @@ export class NewJobs {
     const priority = readPriority(reader, defined.priority);
     const delayMs = reader.duration('delay', parseDuration(defined.delay ?? 0) ?? 0);
     const runAtMs = readRunAt(reader);
-    const settings = encodeRunSettings(readRunOptions(reader), readContext(context));
+    const contract = typeof job === 'string' ? this.handlers.get(name)?.contract : contractOf(job, name);
+    const settings = encodeRunSettings(readRunOptions(reader), readContext(context), contract?.version);
     reader.done();
     this.checkQueue(queue);
-    return { name, queue, priority, delayMs: runAtMs === null ? delayMs : 0, runAtMs, options: settings, id, manager };
+    return { name, queue, priority, delayMs: runAtMs === null ? delayMs : 0, runAtMs, options: settings, id, manager, schema: contract?.schema };
   }
 }
 

@@ -4,9 +4,10 @@ import { stagesOf } from './core/failure-modes.js';
 import { isName, NAME_EXPECTED } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
 import { peek } from './core/peek.js';
+import { readContract } from './core/payload-contract.js';
 import { readRunOptions, type RunSettings } from './core/run-options.js';
 import { JOB_HANDLER_METADATA, type JobHandlerMetadata } from './decorators/job-handler.decorator.js';
-import { readJobQueue, readPriority, readQueue } from './define-job.js';
+import { contractOf, readJobQueue, readPriority, readQueue } from './define-job.js';
 import { HandlerConflictError, InvalidHandlerError, InvalidOptionError } from './errors/configuration.errors.js';
 import type { FoundHandler } from './handler-registry.js';
 import type { FailureHandler } from './interfaces/failure-mode.interface.js';
@@ -77,7 +78,11 @@ export class ProcessorExplorer {
     const marks = marksOf(prototype, method);
     if (marks.length === 0) return [];
     const invoke = this.invoker.of(wrapper, prototype, method);
-    return marks.map((mark) => ({ ...readHandler(wrapper, prototype, method, mark), invoke }));
+    return marks.map((mark) => {
+      const handler = readHandler(wrapper, prototype, method, mark);
+      const contract = typeof mark.job === 'object' ? contractOf(mark.job, handler.name) : undefined;
+      return { ...handler, contract, invoke };
+    });
   }
 
   private findMode<Mode extends object>(className: string, method: keyof Mode & string): Mode {
@@ -155,6 +160,7 @@ function read(path: string, options: unknown, isDefinition: boolean) {
   if (isDefinition) {
     readPriority(reader);
     reader.duration('delay', 0);
+    readContract(reader);
   }
   const settings = readRunOptions(reader);
   reader.done();

@@ -25,13 +25,13 @@ export function readRunOptions(reader: OptionReader): RunSettings {
 }
 
 /**
- * Run options of one enqueue, and what travels with the job, as JSON text to be stored with it; null when there is neither.
+ * Run options of one enqueue, what travels with the job, and the version of its payload unless that is 1, as JSON text to be stored with it; null when there is none of them.
  *
  * @throws InvalidOptionError for a `decide` function, which cannot be stored
  */
-export function encodeRunSettings(settings: RunSettings, contextJson?: string): string | null {
+export function encodeRunSettings(settings: RunSettings, contextJson?: string, payloadVersion = 1): string | null {
   const { maxJobTimeMs, failureMode, successMode } = settings;
-  if (maxJobTimeMs === undefined && failureMode === undefined && successMode === undefined) {
+  if (maxJobTimeMs === undefined && failureMode === undefined && successMode === undefined && payloadVersion === 1) {
     return contextJson === undefined ? null : `{"context":${contextJson}}`;
   }
   for (const stage of failureMode ? stagesOf(failureMode) : []) {
@@ -43,7 +43,8 @@ export function encodeRunSettings(settings: RunSettings, contextJson?: string): 
       );
     }
   }
-  return JSON.stringify({ maxJobTimeMs, failureMode, successMode, context: contextJson && JSON.parse(contextJson) });
+  const version = payloadVersion === 1 ? undefined : payloadVersion;
+  return JSON.stringify({ maxJobTimeMs, failureMode, successMode, payloadVersion: version, context: contextJson && JSON.parse(contextJson) });
 }
 
 /** What `encodeRunSettings` wrote; of what somebody else wrote, the part that can be used. */
@@ -62,6 +63,12 @@ export function decodeRunSettings(text: string | null): RunSettings {
 export function decodeContext(text: string | null): Readonly<Record<string, unknown>> {
   const { context } = ((text === null ? undefined : JSON.parse(text)) ?? {}) as { context?: unknown };
   return typeof context === 'object' && context !== null ? (context as Record<string, unknown>) : NOTHING;
+}
+
+/** The version of the payload, in the text that `encodeRunSettings` wrote; of what somebody else wrote, 1. */
+export function decodePayloadVersion(text: string | null): number {
+  const { payloadVersion } = ((text === null ? undefined : JSON.parse(text)) ?? {}) as { payloadVersion?: unknown };
+  return typeof payloadVersion === 'number' && Number.isInteger(payloadVersion) && payloadVersion >= 1 ? payloadVersion : 1;
 }
 
 const NOTHING = Object.freeze({});

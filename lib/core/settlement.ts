@@ -6,7 +6,8 @@ export type Outcome =
   | { readonly kind: 'returned'; readonly result: string | null }
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'abandoned'; readonly error: unknown }
-  | { readonly kind: 'snoozed'; readonly delayMs: number }
+  /** `trouble`: why, where somebody should know. */
+  | { readonly kind: 'snoozed'; readonly delayMs: number; readonly trouble?: string }
   | { readonly kind: 'cancelled'; readonly error: unknown }
   | { readonly kind: 'interrupted' }
   | { readonly kind: 'lost' };

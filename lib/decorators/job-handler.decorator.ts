@@ -53,10 +53,10 @@ type HandlerMethod<Payload, Result> = <Method extends (...args: never[]) => Resu
  *   }
  * }
  */
-export function JobHandler<Payload, Result>(
-  definition: JobDefinition<Payload, Result>,
+export function JobHandler<Payload, Result, Handled>(
+  definition: JobDefinition<Payload, Result, Handled>,
   options?: JobHandlerOptions,
-): HandlerMethod<Payload, Result>;
+): HandlerMethod<Handled, Result>;
 export function JobHandler<Name extends string>(
   name: Name,
   options?: JobHandlerOptions,

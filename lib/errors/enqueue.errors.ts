@@ -29,6 +29,25 @@ export class ValueTooLargeError extends NotifyQueueError {
   }
 }
 
+/** One thing that a schema has against a payload. */
+export interface PayloadIssue {
+  /** Where, such as `items.3.price`; empty for the payload itself. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** The schema of a definition refuses a payload; nothing was stored. */
+export class InvalidPayloadError extends NotifyQueueError {
+  readonly code = 'INVALID_PAYLOAD';
+
+  constructor(
+    readonly issues: readonly PayloadIssue[],
+    shown: string,
+  ) {
+    super(`The payload was refused: ${shown}`);
+  }
+}
+
 /** An argument of a call that is not what the call takes: a bad id, delay, date, name, priority. */
 export class InvalidArgumentError extends NotifyQueueError {
   readonly code = 'INVALID_ARGUMENT';

@@ -1,5 +1,6 @@
 import type { Duration } from './duration.interface.js';
 import type { FailureMode } from './failure-mode.interface.js';
+import type { StandardSchema } from './standard-schema.interface.js';
 import type { SuccessMode } from './success-mode.interface.js';
 
 /** How the runs of a job behave. Set per queue, per definition or handler, and per enqueue; the last wins. */
@@ -12,7 +13,20 @@ export interface RunOptions {
   successMode?: SuccessMode;
 }
 
-export interface JobDefinitionOptions extends RunOptions {
+/** What a definition says of its payloads. */
+export interface PayloadOptions {
+  /**
+   * A Standard Schema (zod, valibot, arktype). What it refuses is not enqueued, and it is asked again before the handler,
+   * which is given what the schema makes of the payload.
+   */
+  schema?: StandardSchema;
+  /** Of payloads that are enqueued now. Those of a newer one wait for a process that knows it. @default 1 */
+  version?: number;
+  /** Lifts a payload of the version that is the key to the next one. */
+  upgrade?: Readonly<Record<number, (payload: never) => unknown>>;
+}
+
+export interface JobDefinitionOptions extends RunOptions, PayloadOptions {
   /** @default 'default' */
   queue?: string;
   /** Name of the `NotifyQueueModule.forRoot` that it belongs to. @default 'default' */
@@ -24,13 +38,16 @@ export interface JobDefinitionOptions extends RunOptions {
 }
 
 declare const types: unique symbol;
+declare const handled: unique symbol;
 
 /** A typed handle of a job, made by `defineJob` and used by both ends. */
-export interface JobDefinition<Payload = unknown, Result = unknown> {
+export interface JobDefinition<Payload = unknown, Result = unknown, Handled = Payload> {
   readonly name: string;
   readonly options: Readonly<JobDefinitionOptions>;
   /** Carries the types only; it has no value. */
   readonly [types]?: (payload: Payload) => Result;
+  /** What its handler is given: the payload, or what the schema makes of it. It has no value. */
+  readonly [handled]?: Handled;
 }
 
 /**

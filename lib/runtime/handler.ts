@@ -1,3 +1,4 @@
+import type { PayloadContract } from '../core/payload-contract.js';
 import type { Job } from '../interfaces/job.interface.js';
 import type { FailureModeSpec } from '../interfaces/failure-mode.interface.js';
 import type { SuccessModeSpec } from '../interfaces/success-mode.interface.js';
@@ -15,6 +16,8 @@ export interface RunPolicy {
 export interface Handler {
   readonly name: string;
   readonly invoke: (job: Job) => unknown;
+  /** What its definition says of payloads. */
+  readonly contract?: PayloadContract;
 }
 
 /** What the runtime asks of the application: the handlers, and how a job of a queue runs. */

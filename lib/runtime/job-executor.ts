@@ -1,4 +1,5 @@
 import { encodeJson } from '../core/json.js';
+import { openPayload, PayloadTooNewError, type PayloadContract } from '../core/payload-contract.js';
 import { parseDuration } from '../core/duration.js';
 import { peek } from '../core/peek.js';
 import type { Outcome } from '../core/settlement.js';
@@ -23,7 +24,7 @@ export class JobExecutor {
   run(job: RunningJob, handler: Handler, done: (outcome: Outcome) => void): void {
     let answer: unknown;
     try {
-      answer = handler.invoke(job);
+      answer = handler.contract ? this.open(job, handler, handler.contract) : handler.invoke(job);
     } catch (error) {
       return done(this.thrown(job, error));
     }
@@ -34,6 +35,12 @@ export class JobExecutor {
       (value) => done(this.returned(job, value)),
       (error: unknown) => done(this.thrown(job, error)),
     );
+  }
+
+  /** The payload comes first: a job whose payload cannot be read is not run. */
+  private async open(job: RunningJob, handler: Handler, contract: PayloadContract): Promise<unknown> {
+    job.open(await openPayload(contract, job.payload, job.payloadVersion));
+    return handler.invoke(job);
   }
 
   /** The outcome of a run that goes on although it was told to end. */
@@ -64,7 +71,8 @@ export class JobExecutor {
     if (code === ('ABANDON_JOB' satisfies AbandonJobError['code'])) return { kind: 'abandoned', error };
     if (code === ('SNOOZE_JOB' satisfies SnoozeJobError['code'])) {
       const delayMs = parseDuration(peek(error, 'delay'));
-      if (delayMs !== undefined) return { kind: 'snoozed', delayMs };
+      const trouble = error instanceof PayloadTooNewError ? { trouble: error.message } : {};
+      if (delayMs !== undefined) return { kind: 'snoozed', delayMs, ...trouble };
     }
     return { kind: 'failed', error };
   }

@@ -8,6 +8,7 @@ import type { JobEvents } from './job-events.js';
 import type { Handlers } from './handler.js';
 import { failedFieldsOf, fieldsOf } from './log-fields.js';
 import type { JobExecutor } from './job-executor.js';
+import { Repeats } from './repeats.js';
 import { RunningJob, type JobTools } from './running-job.js';
 import type { SuccessReporter } from './success-reporter.js';
 
@@ -37,6 +38,7 @@ const UNKNOWN_NAME_DELAY_MS = 60_000;
 /** The jobs of one queue that run in this process: starts them, ends them, turns outcomes into settlements. */
 export class JobRuns {
   private readonly running = new Map<string, RunningJob>();
+  private readonly repeats = new Repeats();
   private onIdle: (() => void) | undefined;
 
   constructor(
@@ -144,6 +146,9 @@ export class JobRuns {
         return finish(job, outcome.kind, null, failure);
       }
       case 'snoozed':
+        if (outcome.trouble && this.repeats.isDue(`${job.name} ${outcome.trouble}`)) {
+          this.tools.log.warn(`Job ${job.name} cannot run here: ${outcome.trouble}`, fieldsOf(job));
+        }
         return giveBack(job, Math.max(outcome.delayMs, 1));
       case 'interrupted':
         return giveBack(job);

@@ -1,5 +1,5 @@
 import type { FailureState } from '../core/decide-failure.js';
-import { decodeContext } from '../core/run-options.js';
+import { decodeContext, decodePayloadVersion } from '../core/run-options.js';
 import { encodeJson } from '../core/json.js';
 import { maxAttemptsOf } from '../core/failure-modes.js';
 import type { Job, JobLog } from '../interfaces/job.interface.js';
@@ -75,6 +75,16 @@ export class RunningJob implements Job {
   get payload(): unknown {
     this.parsedPayload ??= { value: JSON.parse(this.reserved.payload) };
     return this.parsedPayload.value;
+  }
+
+  /** Of the definition that it was enqueued by; 1 where it says nothing. */
+  get payloadVersion(): number {
+    return decodePayloadVersion(this.reserved.options);
+  }
+
+  /** Takes what the definition made of the payload. */
+  open(payload: unknown): void {
+    this.parsedPayload = { value: payload };
   }
 
   get failureState(): FailureState | null {

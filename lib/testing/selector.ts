@@ -9,7 +9,7 @@ import type { JobDefinition, PayloadOf, ResultOf } from '../interfaces/job-defin
 import type { JobCriteria, JobRecord } from '../interfaces/job-record.interface.js';
 
 /** Which jobs: those of a definition or a name, or the one with an id. */
-export type JobSelector = JobDefinition<never, unknown> | EnqueuedJob<unknown> | string;
+export type JobSelector = JobDefinition<never, unknown, unknown> | EnqueuedJob<unknown> | string;
 
 /** Some of a payload's properties, at any depth. */
 export type PartOf<T> = T extends object ? { [Key in keyof T]?: PartOf<T[Key]> } : T;
@@ -27,13 +27,13 @@ export interface ExpectedJob<Payload = unknown> {
   runAt?: Date;
 }
 
-export type PayloadFor<Selector> = Selector extends JobDefinition<infer Payload, infer _Result>
+export type PayloadFor<Selector> = Selector extends JobDefinition<infer Payload, infer _Result, infer _Handled>
   ? Payload
   : Selector extends string
     ? PayloadOf<Selector>
     : unknown;
 
-export type RecordFor<Selector> = Selector extends JobDefinition<infer Payload, infer Result>
+export type RecordFor<Selector> = Selector extends JobDefinition<infer Payload, infer Result, infer _Handled>
   ? JobRecord<Payload, Result>
   : Selector extends string
     ? JobRecord<PayloadOf<Selector>, ResultOf<Selector>>
