@@ -2,6 +2,7 @@ import { checkPayload } from './core/payload-contract.js';
 import { peek } from './core/peek.js';
 import { InvalidOptionError } from './errors/configuration.errors.js';
 import type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
+import type { JobCodec } from './interfaces/job-codec.interface.js';
 import type { EnqueueStore, NewJob } from './interfaces/ports/index.js';
 import type { StandardSchema } from './interfaces/standard-schema.interface.js';
 import { aroundEnqueue } from './job-context/middleware.js';
@@ -15,6 +16,11 @@ import type { EntityManager } from 'typeorm';
 /** All or none: the first that is refused stops the call. */
 async function checkAll(schema: StandardSchema, jobs: readonly NewJob[]): Promise<void> {
   for (const [index, { payload }] of jobs.entries()) await checkPayload(schema, payload, jobs.length === 1 ? 'payload' : `payloads[${index}]`);
+}
+
+function encode(codec: JobCodec, job: NewJob): NewJob {
+  const { id, queue, name } = job;
+  return { ...job, payload: codec.encode(job.payload, { kind: 'payload', id, queue, name }) };
 }
 
 /** The way of new jobs: through the middleware, into the caller's transaction or together with the calls of others. */
@@ -51,8 +57,10 @@ export class Enqueuer {
     return enqueue({ name, count, context: {} });
   }
 
-  private async store({ jobs, manager: explicit, once, schema }: Enqueue): Promise<EnqueuedJob[]> {
-    if (schema) await checkAll(schema, jobs);
+  private async store({ jobs: made, manager: explicit, once, schema }: Enqueue): Promise<EnqueuedJob[]> {
+    if (schema) await checkAll(schema, made);
+    const { codec } = this.options;
+    const jobs = codec ? made.map((job) => encode(codec, job)) : made;
     if (jobs.length > 0) {
       const manager = explicit ?? this.ambientManager();
       if (manager) await this.enqueueStore.insert(jobs, manager, once);

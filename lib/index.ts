@@ -44,6 +44,7 @@ export {
   ShutdownError,
   SnoozeJobError,
   UnknownQueueError,
+  UnreadableValueError,
   UnstorableValueError,
   UnsupportedDatabaseError,
   ValueTooLargeError,
@@ -55,6 +56,8 @@ export type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfac
 export type { Failure, FailureDecision, FailureHandler, FailureMode } from './interfaces/failure-mode.interface.js';
 export type { Success, SuccessHandler, SuccessMode } from './interfaces/success-mode.interface.js';
 export type { ConfigCallOptions, ConfigChange, JobConfig, WatchOptions } from './interfaces/job-config.interface.js';
+export { encryption, type EncryptionOptions } from './core/encryption.js';
+export type { CodecSubject, JobCodec } from './interfaces/job-codec.interface.js';
 export type { StandardSchema } from './interfaces/standard-schema.interface.js';
 export type { JobDefinition, JobDefinitionOptions, JobTypes, PayloadOptions, RunOptions } from './interfaces/job-definition.interface.js';
 export type { ClusterEventKind, ClusterJobEvent, JobEvent, JobEventKind } from './interfaces/job-event.interface.js';

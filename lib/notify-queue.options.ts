@@ -5,13 +5,14 @@ import { DURATION_EXPECTED, parseDuration } from './core/duration.js';
 import { assertName, isName, NAME_EXPECTED } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
 import { CLUSTER_EVENT_KINDS } from './core/event-kinds.js';
-import { snapshot } from './core/peek.js';
+import { peek, snapshot } from './core/peek.js';
 import { readRunOptions } from './core/run-options.js';
 import { assertSchemaName, DEFAULT_SCHEMA } from './core/schema-name.js';
 import { IgnoreSuccess } from './core/success-modes.js';
 import type { FailureModeSpec } from './interfaces/failure-mode.interface.js';
 import type { NotifyQueueOptions, QueueOptions, Role } from './interfaces/module-options.interface.js';
 import type { GlobalEnhancers } from './job-context/global-enhancers.js';
+import type { JobCodec } from './interfaces/job-codec.interface.js';
 import type { ClusterEventKind } from './interfaces/job-event.interface.js';
 import type { JobMiddleware } from './interfaces/job-middleware.interface.js';
 import type { SuccessModeSpec } from './interfaces/success-mode.interface.js';
@@ -53,6 +54,7 @@ export interface ResolvedOptions {
   readonly maxPayloadSize: number;
   readonly maxCrashes: number;
   readonly middleware: readonly JobMiddleware[];
+  readonly codec: JobCodec | undefined;
   readonly clusterEvents: readonly ClusterEventKind[];
   readonly enhancers: GlobalEnhancers;
   readonly resolveManager: NotifyQueueOptions['resolveManager'];
@@ -107,6 +109,9 @@ export function resolveOptions(
     maxCrashes: reader.integer('maxCrashes', 3, 1, 1_000),
     middleware: reader.value('middleware', [], 'an array of objects with methods enqueue, run, event or attach', (value) =>
       Array.isArray(value) && value.every(isMiddleware) ? value : undefined,
+    ),
+    codec: reader.value<JobCodec | undefined>('codec', undefined, 'an object with methods encode and decode', (value) =>
+      typeof peek(value, 'encode') === 'function' && typeof peek(value, 'decode') === 'function' ? (value as JobCodec) : undefined,
     ),
     clusterEvents: reader.value<readonly ClusterEventKind[]>('clusterEvents', [], `an array of ${CLUSTER_EVENT_KINDS.join(', ')}`, (value) =>
       Array.isArray(value) && value.every((kind) => CLUSTER_EVENT_KINDS.includes(kind)) ? value : undefined,

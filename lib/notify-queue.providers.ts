@@ -4,6 +4,7 @@ import { ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { ConnectionCloser } from './connection-closer.module.js';
+import { decodedJobs } from './decoded-jobs.js';
 import { Enqueuer } from './enqueuer.js';
 import { EntitiesNotRegisteredError } from './errors/configuration.errors.js';
 import { HandlerRegistry } from './handler-registry.js';
@@ -98,7 +99,7 @@ export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: Not
         const jobQueue = new JobQueue({
           options,
           enqueuer: new Enqueuer(options, newJobs, stores.reservations, batcher, events),
-          store: stores.jobs,
+          store: options.codec ? decodedJobs(stores.jobs, options.codec) : stores.jobs,
           configs,
           events,
           clusterEvents,

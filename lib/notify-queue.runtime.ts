@@ -206,6 +206,7 @@ export class NotifyQueueRuntime {
       sweepIntervalMs: options.sweepIntervalMs,
       pollIntervalMs: POLL_INTERVAL_MS,
       maxPayloadSize: options.maxPayloadSize,
+      codec: options.codec,
       rescue: {
         maxCrashes: options.maxCrashes,
         keepMs: new Map([...options.queues].map(([name, queue]) => [name, queue.keepAbandonedMs])),

@@ -6,6 +6,9 @@ import { toFailureRecord } from './failure-record.js';
 import type { OptionReader } from './option-reader.js';
 import { peek } from './peek.js';
 
+/** A payload that nobody here can read waits this long for another process. */
+const ELSEWHERE_DELAY = '1m';
+
 type Upgrade = (payload: unknown) => unknown;
 
 /** What a definition says of its payloads. */
@@ -17,13 +20,15 @@ export interface PayloadContract {
   readonly upgrades: ReadonlyMap<number, Upgrade>;
 }
 
-/** The job waits for a process that knows the version of its payload. */
-export class PayloadTooNewError extends SnoozeJobError {}
+/** The job waits for a process that can read its payload. */
+export class WaitElsewhereError extends SnoozeJobError {
+  constructor(why: string) {
+    super(ELSEWHERE_DELAY, why);
+  }
+}
 
 const MAX_VERSION = 1_000_000;
 const MAX_SHOWN_ISSUES = 5;
-/** A payload of a newer release waits this long for a process that knows it. */
-const TOO_NEW_DELAY = '1m';
 
 /** Undefined for a definition that says nothing. @throws InvalidOptionError */
 export function readContract(reader: OptionReader): PayloadContract | undefined {
@@ -43,11 +48,11 @@ export async function checkPayload(schema: StandardSchema, json: string, what: s
 /**
  * The payload as the handler is given it: lifted to the version of the code, and what the schema makes of it.
  *
- * @throws AbandonJobError when it cannot be; PayloadTooNewError when it was written by newer code
+ * @throws AbandonJobError when it cannot be; WaitElsewhereError when it was written by newer code
  */
 export async function openPayload({ schema, version, upgrades }: PayloadContract, stored: unknown, storedVersion: number): Promise<unknown> {
   if (storedVersion > version) {
-    throw new PayloadTooNewError(TOO_NEW_DELAY, `its payload has version ${storedVersion}, and this process knows ${version}; it waits for a newer one`);
+    throw new WaitElsewhereError(`its payload has version ${storedVersion}, and this process knows ${version}; it waits for a newer one`);
   }
   let payload = stored;
   for (let from = storedVersion; from < version; from++) {

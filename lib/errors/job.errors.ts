@@ -22,6 +22,20 @@ export class JobAbandonedError extends NotifyQueueError {
   }
 }
 
+/** A codec cannot read a payload, a result or progress. */
+export class UnreadableValueError extends NotifyQueueError {
+  readonly code = 'UNREADABLE_VALUE';
+
+  constructor(
+    subject: { readonly kind: string; readonly id: string },
+    reason: string,
+    /** Another process may be able to: the job waits for it. */
+    readonly elsewhere: boolean,
+  ) {
+    super(`The ${subject.kind} of job ${subject.id} cannot be read: ${reason}`);
+  }
+}
+
 /** The job was cancelled: the awaiting caller's rejection, and a running handler's abort reason. */
 export class JobCancelledError extends NotifyQueueError {
   readonly code = 'JOB_CANCELLED';

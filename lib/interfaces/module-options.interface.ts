@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { Duration } from './duration.interface.js';
+import type { JobCodec } from './job-codec.interface.js';
 import type { ClusterEventKind } from './job-event.interface.js';
 import type { JobMiddleware } from './job-middleware.interface.js';
 import type { RunOptions } from './job-definition.interface.js';
@@ -78,6 +79,8 @@ export interface NotifyQueueOptions {
   maxCrashes?: number;
   /** What happens around each enqueue and each run, the first one outermost. @default none */
   middleware?: readonly JobMiddleware[];
+  /** How payloads, results and progress are stored, such as `encryption()`. The same in every process. @default as JSON */
+  codec?: JobCodec;
   /** Kinds of events that every process is told of, see `JobQueue.clusterEvents$`. @default none */
   clusterEvents?: readonly ClusterEventKind[];
   /** Which global guards, interceptors and filters apply to handlers. @default none */

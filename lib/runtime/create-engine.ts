@@ -1,3 +1,4 @@
+import type { JobCodec } from '../interfaces/job-codec.interface.js';
 import type { Job, JobLog } from '../interfaces/job.interface.js';
 import type { InstanceInfo, LeaseStore, Log, ReservationStore, RescuePolicy, SweepStore } from '../interfaces/ports/index.js';
 import { Deadlines } from './deadlines.js';
@@ -31,6 +32,7 @@ export interface EngineRecipe {
   readonly sweepIntervalMs: number;
   readonly pollIntervalMs: number;
   readonly maxPayloadSize: number;
+  readonly codec: JobCodec | undefined;
   readonly rescue: RescuePolicy;
   readonly retentionsMs: readonly number[];
   readonly askCustomMode: AskCustomMode;
@@ -75,6 +77,7 @@ export function createEngine(recipe: EngineRecipe): Engine {
     trouble,
     jobTools: {
       maxPayloadSize: recipe.maxPayloadSize,
+      codec: recipe.codec,
       logOf: recipe.logOf,
       saveProgress: progress.save.bind(progress),
     },

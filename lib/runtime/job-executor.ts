@@ -1,5 +1,5 @@
 import { encodeJson } from '../core/json.js';
-import { openPayload, PayloadTooNewError, type PayloadContract } from '../core/payload-contract.js';
+import { openPayload, WaitElsewhereError } from '../core/payload-contract.js';
 import { parseDuration } from '../core/duration.js';
 import { peek } from '../core/peek.js';
 import type { Outcome } from '../core/settlement.js';
@@ -8,8 +8,9 @@ import {
   JobTimeoutError,
   LostReservationError,
   ShutdownError,
+  UnreadableValueError,
 } from '../errors/job.errors.js';
-import type { AbandonJobError, SnoozeJobError } from '../errors/outcome.errors.js';
+import { AbandonJobError, type SnoozeJobError } from '../errors/outcome.errors.js';
 import type { Handler } from './handler.js';
 import type { RunningJob } from './running-job.js';
 
@@ -24,7 +25,7 @@ export class JobExecutor {
   run(job: RunningJob, handler: Handler, done: (outcome: Outcome) => void): void {
     let answer: unknown;
     try {
-      answer = handler.contract ? this.open(job, handler, handler.contract) : handler.invoke(job);
+      answer = handler.contract || job.isEncoded ? this.open(job, handler) : handler.invoke(job);
     } catch (error) {
       return done(this.thrown(job, error));
     }
@@ -38,8 +39,9 @@ export class JobExecutor {
   }
 
   /** The payload comes first: a job whose payload cannot be read is not run. */
-  private async open(job: RunningJob, handler: Handler, contract: PayloadContract): Promise<unknown> {
-    job.open(await openPayload(contract, job.payload, job.payloadVersion));
+  private async open(job: RunningJob, handler: Handler): Promise<unknown> {
+    const payload = readPayload(job);
+    if (handler.contract) job.open(await openPayload(handler.contract, payload, job.payloadVersion));
     return handler.invoke(job);
   }
 
@@ -71,10 +73,20 @@ export class JobExecutor {
     if (code === ('ABANDON_JOB' satisfies AbandonJobError['code'])) return { kind: 'abandoned', error };
     if (code === ('SNOOZE_JOB' satisfies SnoozeJobError['code'])) {
       const delayMs = parseDuration(peek(error, 'delay'));
-      const trouble = error instanceof PayloadTooNewError ? { trouble: error.message } : {};
+      const trouble = error instanceof WaitElsewhereError ? { trouble: error.message } : {};
       if (delayMs !== undefined) return { kind: 'snoozed', delayMs, ...trouble };
     }
     return { kind: 'failed', error };
+  }
+}
+
+/** @throws WaitElsewhereError, AbandonJobError, and whatever else a codec throws, which fails the run */
+function readPayload(job: RunningJob): unknown {
+  try {
+    return job.payload;
+  } catch (cause) {
+    if (!(cause instanceof UnreadableValueError)) throw cause;
+    throw cause.elsewhere ? new WaitElsewhereError(cause.message) : new AbandonJobError(cause.message, { cause });
   }
 }
 

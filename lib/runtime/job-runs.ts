@@ -137,7 +137,7 @@ export class JobRuns {
     switch (outcome.kind) {
       case 'returned':
         this.tools.successes.expect(job, outcome.result);
-        return finish(job, 'completed', outcome.result);
+        return finish(job, 'completed', outcome.result && job.encode(outcome.result, 'result'));
       case 'abandoned':
       case 'cancelled': {
         const failure = toFailureRecord(outcome.error);

@@ -2,6 +2,7 @@ import type { FailureState } from '../core/decide-failure.js';
 import { decodeContext, decodePayloadVersion } from '../core/run-options.js';
 import { encodeJson } from '../core/json.js';
 import { maxAttemptsOf } from '../core/failure-modes.js';
+import type { CodecSubject, JobCodec } from '../interfaces/job-codec.interface.js';
 import type { Job, JobLog } from '../interfaces/job.interface.js';
 import type { ReservedJob } from '../interfaces/ports/index.js';
 import type { RunPolicy } from './handler.js';
@@ -9,6 +10,8 @@ import type { RunPolicy } from './handler.js';
 /** What a running job needs from its process. */
 export interface JobTools {
   readonly maxPayloadSize: number;
+  /** How values are stored; undefined as they are. */
+  readonly codec: JobCodec | undefined;
   readonly logOf: (job: Pick<Job, 'id' | 'name' | 'queue' | 'attempt'>) => JobLog;
   readonly saveProgress: (job: RunningJob, json: string) => void;
 }
@@ -73,7 +76,7 @@ export class RunningJob implements Job {
   }
 
   get payload(): unknown {
-    this.parsedPayload ??= { value: JSON.parse(this.reserved.payload) };
+    this.parsedPayload ??= { value: this.readPayload() };
     return this.parsedPayload.value;
   }
 
@@ -104,7 +107,27 @@ export class RunningJob implements Job {
   }
 
   progress(value: unknown): void {
-    this.tools.saveProgress(this, encodeJson(value, 'progress', this.tools.maxPayloadSize));
+    this.tools.saveProgress(this, this.encode(encodeJson(value, 'progress', this.tools.maxPayloadSize), 'progress'));
+  }
+
+  /** Reading the payload may fail. */
+  get isEncoded(): boolean {
+    return this.tools.codec !== undefined;
+  }
+
+  /** JSON as it is to be stored. */
+  encode(json: string, kind: CodecSubject['kind']): string {
+    return this.tools.codec ? this.tools.codec.encode(json, this.subject(kind)) : json;
+  }
+
+  private readPayload(): unknown {
+    const stored: unknown = JSON.parse(this.reserved.payload);
+    return this.tools.codec ? this.tools.codec.decode(stored, this.subject('payload')) : stored;
+  }
+
+  private subject(kind: CodecSubject['kind']): CodecSubject {
+    const { id, name, queue } = this.reserved;
+    return { kind, id, name, queue };
   }
 
   /** Fires the signal. The first reason counts. */

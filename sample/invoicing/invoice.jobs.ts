@@ -1,10 +1,11 @@
 // The jobs of invoicing: what may be enqueued and what each one takes and gives. Whoever
 // enqueues imports these names, never the handlers.
 import { defineJob } from 'nestjs-notify-queue';
+import { z } from 'zod';
 
-export interface InvoicePayload {
-  orderId: string;
-}
+/** Asked when a job is enqueued, and again before its handler: jobs may come by SQL, or from older code. */
+const InvoicePayload = z.object({ orderId: z.uuid() });
+export type InvoicePayload = z.infer<typeof InvoicePayload>;
 
 export interface RenderedInvoice {
   pages: number;
@@ -20,8 +21,10 @@ export interface MailedInvoice {
 
 export const RenderInvoice = defineJob<InvoicePayload, RenderedInvoice>('invoice.render', {
   queue: 'invoices',
+  schema: InvoicePayload,
 });
 
 export const MailInvoice = defineJob<InvoicePayload, MailedInvoice>('invoice.mail', {
   queue: 'mail',
+  schema: InvoicePayload,
 });

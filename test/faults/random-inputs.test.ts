@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { MetadataScanner } from '@nestjs/core';
 import fc from 'fast-check';
 import { firstValueFrom, isObservable, type Observable } from 'rxjs';
@@ -25,10 +24,10 @@ import {
   type JobRecord,
 } from '../../lib/index.js';
 import { ProcessorExplorer } from '../../lib/processor.explorer.js';
-import { Database } from '../../lib/store/database.js';
 import { createNotifyQueueMigrations, notifyQueueMigration } from '../../migrations/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { useTestDatabase } from '../support/database.js';
+import { countSentStatements } from '../support/sent-statements.js';
 import { handle } from '../support/handlers.js';
 import { until } from '../support/wait.js';
 import { SEED } from './random.js';
@@ -50,19 +49,12 @@ type Outcome<T> = { readonly value: T; readonly refused?: undefined } | { readon
 
 describe('faults', OPTIONS, () => {
   const database = useTestDatabase();
-  const calls = new AsyncLocalStorage<{ sent: number }>();
+  let calls: ReturnType<typeof countSentStatements>;
   /** Only enqueues and asks, so that nothing runs what it enqueues. */
   let app: TestApp;
   beforeAll(async () => {
     app = await startApp({ url: database.url, queue: { role: 'producer', queues: { steady: { perQueueSuspension: false } } } });
-    for (const method of ['run', 'runWith'] as const) {
-      const original = Database.prototype[method] as (...args: unknown[]) => Promise<never>;
-      vi.spyOn(Database.prototype, method).mockImplementation(function (this: Database, ...args: unknown[]) {
-        const call = calls.getStore();
-        if (call) call.sent++;
-        return original.apply(this, args);
-      });
-    }
+    calls = countSentStatements();
   });
   afterAll(async () => {
     vi.restoreAllMocks();

@@ -57,7 +57,7 @@ describe('resolveOptions', () => {
   it('has a default for everything', () => {
     const { defaults, queues, ...rest } = resolveOptions();
     expect(rest).toEqual({
-      schema: 'notify_queue', name: 'default', role: 'all', autoStart: 'bootstrap', runQueues: undefined, middleware: [], clusterEvents: [],
+      schema: 'notify_queue', name: 'default', role: 'all', autoStart: 'bootstrap', runQueues: undefined, middleware: [], clusterEvents: [], codec: undefined,
       enhancers: { guards: false, interceptors: false, filters: false }, allowUnknownQueues: true, listen: true, listenUrl: undefined, sweepIntervalMs: 5_000,
       leaseMs: 15_000, queryTimeoutMs: 10_000, shutdownGraceMs: 20_000, migrations: 'check', maxPayloadSize: 1_048_576, maxCrashes: 3, resolveManager: undefined,
     });

@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import { z } from 'zod';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import {
   defineJob,
@@ -29,6 +30,32 @@ describe('types', () => {
   it('a definition carries its payload and result, without a value', () => {
     expectTypeOf(Invoice).toEqualTypeOf<JobDefinition<{ orderId: string }, { pages: number }>>();
     expect(Object.keys(Invoice)).toEqual(['name', 'options']);
+  });
+
+  it('a schema says what is enqueued, and what is handled', () => {
+    const Dated = defineJob('types.dated', { schema: z.object({ at: z.coerce.date<string>(), copies: z.int().default(1) }) });
+    expectTypeOf(Dated).toEqualTypeOf<JobDefinition<{ at: string; copies?: number | undefined }, unknown, { at: Date; copies: number }>>();
+    const Both = defineJob<{ at: string }, { pages: number }>('types.both', { schema: z.object({ at: z.string() }) });
+    expectTypeOf(Both).toEqualTypeOf<JobDefinition<{ at: string }, { pages: number }>>();
+    // @ts-expect-error a schema of something else
+    defineJob<{ at: string }, { pages: number }>('types.other', { schema: z.object({ at: z.number() }) });
+    class Handlers {
+      @JobHandler(Dated)
+      good(job: Job<{ at: Date; copies: number }>) {
+        return job.payload.at;
+      }
+      // @ts-expect-error the handler is given a Date
+      @JobHandler(Dated)
+      bad(job: Job<{ at: string }>) {
+        return job.payload.at;
+      }
+    }
+    expectToCompile((queue) => [
+      Handlers,
+      queue.enqueue(Dated, { at: '2027-01-31' }),
+      // @ts-expect-error a Date is no JSON
+      queue.enqueue(Dated, { at: new Date() }),
+    ]);
   });
 
   it('a definition’s payload is checked at the enqueue', () =>

@@ -1,6 +1,7 @@
 import { toFailureRecord } from '../../core/failure-record.js';
 import type { Settlement } from '../../core/settlement.js';
 import { JobCancelledError } from '../../errors/job.errors.js';
+import type { JobCodec } from '../../interfaces/job-codec.interface.js';
 import type { Job, JobLog } from '../../interfaces/job.interface.js';
 import type { Log } from '../../interfaces/ports/index.js';
 import { Deadlines } from '../../runtime/deadlines.js';
@@ -16,6 +17,7 @@ import { reserve, settle, type MemoryJob } from './memory-job.js';
 export interface TestRunnerParts {
   readonly handlers: Handlers;
   readonly maxPayloadSize: number;
+  readonly codec: JobCodec | undefined;
   readonly askCustomMode: AskCustomMode;
   readonly tellCustomMode: TellCustomMode;
   readonly events: JobEvents;
@@ -35,7 +37,7 @@ export class TestRunner {
   private readonly tools: RunTools;
 
   constructor(private readonly parts: TestRunnerParts) {
-    const { handlers, maxPayloadSize, events, log, logOf } = parts;
+    const { handlers, maxPayloadSize, codec, events, log, logOf } = parts;
     this.successes = new SuccessReporter(parts.tellCustomMode, log);
     this.tools = {
       handlers,
@@ -44,7 +46,7 @@ export class TestRunner {
       successes: this.successes,
       events,
       deadlines: this.deadlines,
-      jobTools: { maxPayloadSize, logOf, saveProgress: ({ id }, progress) => this.saveProgress(id, progress) },
+      jobTools: { maxPayloadSize, codec, logOf, saveProgress: ({ id }, progress) => this.saveProgress(id, progress) },
       log,
     };
   }

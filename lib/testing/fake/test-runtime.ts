@@ -50,6 +50,7 @@ export class TestRuntime implements Runtime {
     this.runner = new TestRunner({
       handlers,
       maxPayloadSize: options.maxPayloadSize,
+      codec: options.codec,
       askCustomMode: (className, failure) => explorer.findFailureHandler(className).handleFailure(failure),
       tellCustomMode: (className, success) => explorer.findSuccessHandler(className).handleSuccess(success),
       events,

@@ -1,10 +1,9 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Abandon, defineJob, ExponentialRetry, Move, NotifyQueueError, Retry, SnoozeJobError, type FailureMode, type Job } from '../../../lib/index.js';
 import { resolveOptions } from '../../../lib/notify-queue.options.js';
-import { Database } from '../../../lib/store/database.js';
 import { startApp, type TestApp } from '../../support/app.js';
 import { useTestDatabase } from '../../support/database.js';
+import { countSentStatements } from '../../support/sent-statements.js';
 import { handle } from '../../support/handlers.js';
 import { until } from '../../support/wait.js';
 
@@ -71,19 +70,12 @@ const MADE: Record<string, [limit: number, above: number, make: (size: number) =
 
 describe('limits', () => {
   const database = useTestDatabase();
-  const calls = new AsyncLocalStorage<{ sent: number }>();
+  let calls: ReturnType<typeof countSentStatements>;
   let app: TestApp;
   beforeAll(async () => {
     app = await startApp({ url: database.url, queue: { role: 'producer', maxPayloadSize: PAYLOAD } });
     await app.configs.set('there', 'x');
-    for (const method of ['run', 'runWith'] as const) {
-      const original = Database.prototype[method] as (...args: unknown[]) => Promise<never>;
-      vi.spyOn(Database.prototype, method).mockImplementation(function (this: Database, ...args: unknown[]) {
-        const call = calls.getStore();
-        if (call) call.sent++;
-        return original.apply(this, args);
-      });
-    }
+    calls = countSentStatements();
   });
   afterAll(async () => {
     vi.restoreAllMocks();

@@ -1,9 +1,12 @@
+import { Injectable } from '@nestjs/common';
 import { lastValueFrom, tap } from 'rxjs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import {
   AbandonJobError,
   defineJob,
   ExponentialRetry,
+  JobHandler,
   Move,
   Retry,
   SnoozeJobError,
@@ -18,6 +21,12 @@ import { until } from '../../support/wait.js';
 import { KINDS, startQueue, type QueueUnderTest } from '../../support/queue-under-test.js';
 
 const Echo = defineJob<{ n: number }, { n: number }>('echo', { queue: 'echoes', priority: 3 });
+const Checked = defineJob('checked', {
+  queue: 'mail',
+  schema: z.object({ n: z.number().transform((n) => n * 2) }),
+  version: 2,
+  upgrade: { 1: (old: { number: number }) => ({ n: old.number }) },
+});
 const runs: string[] = [];
 
 const handlers = handle({
@@ -44,6 +53,14 @@ const handlers = handle({
   unstorable: () => 1n,
 });
 
+@Injectable()
+class CheckedHandler {
+  @JobHandler(Checked)
+  checked({ payload }: Job<{ n: number }>) {
+    return payload.n;
+  }
+}
+
 const tenant: JobMiddleware = {
   enqueue(call, next) {
     call.context['tenant'] = 'acme';
@@ -56,7 +73,7 @@ describe.each(KINDS)('the contract of a queue: %s', (kind) => {
   const database = useTestDatabase();
   let on: QueueUnderTest;
   beforeAll(async () => {
-    on = await startQueue(kind, database.url, [handlers], { queues: { default: {}, echoes: {}, mail: {}, other: {} }, middleware: [tenant], clusterEvents: ['job:completed'], sweepInterval: '100ms' });
+    on = await startQueue(kind, database.url, [handlers, CheckedHandler], { queues: { default: {}, echoes: {}, mail: {}, other: {} }, middleware: [tenant], clusterEvents: ['job:completed'], sweepInterval: '100ms' });
   });
   afterAll(() => on.app.close());
   beforeEach(async () => {
@@ -64,6 +81,12 @@ describe.each(KINDS)('the contract of a queue: %s', (kind) => {
     if (kind === 'PostgreSQL') await database.query('TRUNCATE notify_queue.jobs, notify_queue.job_history, notify_queue.job_configs');
     else on.tester.clear();
   });
+
+  async function settled<T>(job: Promise<T>): Promise<T> {
+    const enqueued = await job;
+    await on.settle();
+    return enqueued;
+  }
 
   it('runs a job and keeps what it returned', async () => {
     const job = await on.queue.enqueue(Echo, { n: 1 });
@@ -323,6 +346,14 @@ describe.each(KINDS)('the contract of a queue: %s', (kind) => {
     await expect(on.configs.get('a')).rejects.toMatchObject({ code: 'CONFIG_NOT_FOUND' });
     subscription.unsubscribe();
     expect(seen).toEqual([undefined, '1', '2', undefined].slice(seen.length === 3 ? 1 : 0));
+  });
+
+  it('checks payloads by their schema, at both ends, and lifts them from older versions', async () => {
+    expect(await on.queue.result(await settled(on.queue.enqueue(Checked, { n: 3 })))).toBe(6);
+    await expect(on.queue.enqueue(Checked, { n: 'x' } as never)).rejects.toMatchObject({ code: 'INVALID_PAYLOAD' });
+    const old = await settled(on.queue.enqueue(defineJob('checked', { queue: 'mail', version: 1 }), { number: 4 } as never));
+    expect(await on.queue.result(old)).toBe(8);
+    expect((await on.queue.find({ name: 'checked' })).jobs.map(({ payload }) => payload)).toEqual([{ n: 3 }, { number: 4 }]);
   });
 
   it('refuses bad input before anything is written', async () => {

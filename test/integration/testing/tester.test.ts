@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { Registry } from 'prom-client';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { defineJob, InjectJobQueue, JobHandler, JobQueue, Retry, type Job, type JobRecord } from '../../../lib/index.js';
+import { defineJob, encryption, InjectJobQueue, JobHandler, JobQueue, Retry, type Job, type JobRecord } from '../../../lib/index.js';
 import { getJobQueueTester, JobQueueTester, NotifyQueueTestingModule, type NotifyQueueTestingOptions } from '../../../lib/testing/index.js';
 import { prometheusMetrics } from '../../../lib/prometheus/index.js';
 import { CollectingLogger } from '../../support/app.js';
@@ -143,6 +143,14 @@ describe('mode manual', () => {
     expect(await queue.status('default')).toMatchObject({ reserved: 1, inProgress: 1 });
     await queue.cancel(id, { abort: true });
     expect(await run).toMatchObject({ state: 'cancelled' });
+    await app.close();
+  });
+
+  it('encrypts, where the application does', async () => {
+    const codec = encryption({ keys: { a: new Uint8Array(32) }, current: 'a' });
+    const { app, queue, jobs } = await start({ codec }, handle({ job: (job: Job) => job.payload }));
+    await queue.enqueue('job', { secret: 1 });
+    expect((await jobs.drain()).map(({ payload, result }) => [payload, result])).toEqual([[{ secret: 1 }, { secret: 1 }]]);
     await app.close();
   });
 

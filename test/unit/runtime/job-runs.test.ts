@@ -50,7 +50,7 @@ describe('JobRuns', () => {
       successes: new SuccessReporter(() => undefined, log),
       events: new JobEvents(log),
       deadlines,
-      jobTools: { maxPayloadSize: 100, logOf: () => log, saveProgress: () => undefined },
+      jobTools: { codec: undefined, maxPayloadSize: 100, logOf: () => log, saveProgress: () => undefined },
       log,
     };
     runs = new JobRuns(tools, { onSettlement: (settlement) => settlements.push(settlement), onLeft: () => left++ });
