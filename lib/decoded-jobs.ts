@@ -23,6 +23,9 @@ export function decodedJobs(store: JobStore, codec: JobCodec): JobStore {
     status: (...args) => store.status(...args),
     cancel: (...args) => store.cancel(...args),
     move: (...args) => store.move(...args),
+    update: (...args) => store.update(...args),
+    hold: (...args) => store.hold(...args),
+    release: (...args) => store.release(...args),
     retry: (...args) => store.retry(...args),
     watch: (...args) => store.watch(...args),
   };

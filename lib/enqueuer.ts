@@ -3,7 +3,8 @@ import { peek } from './core/peek.js';
 import { InvalidOptionError } from './errors/configuration.errors.js';
 import type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
 import type { JobCodec } from './interfaces/job-codec.interface.js';
-import type { EnqueueStore, NewJob } from './interfaces/ports/index.js';
+import type { JobRecord, JobUpdate } from './interfaces/job-record.interface.js';
+import type { EnqueueStore, JobChanges, NewJob } from './interfaces/ports/index.js';
 import type { StandardSchema } from './interfaces/standard-schema.interface.js';
 import { aroundEnqueue } from './job-context/middleware.js';
 import { isManager, MANAGER_EXPECTED } from './manager-option.js';
@@ -46,6 +47,16 @@ export class Enqueuer {
     const length: unknown = peek(payloads, 'length');
     const count = typeof length === 'number' ? length : 0;
     return [...(await this.wrap(job, count, (context) => this.newJobs.makeMany(job, payloads, options, context)))];
+  }
+
+  /** What is to be changed of a job, as it is to be stored. */
+  async change(job: JobRecord, changes: JobUpdate): Promise<JobChanges> {
+    const { changes: made, schema } = this.newJobs.change(job, changes);
+    const { payload } = made;
+    if (payload === undefined) return made;
+    if (schema) await checkPayload(schema, payload, 'payload');
+    const { id, name, queue } = job;
+    return { ...made, payload: this.options.codec?.encode(payload, { kind: 'payload', id, name, queue }) ?? payload };
   }
 
   private async wrap(job: JobInput, count: number, make: (context?: object) => Enqueue): Promise<readonly EnqueuedJob[]> {

@@ -73,6 +73,7 @@ export type {
   JobPage,
   JobRecord,
   JobState,
+  JobUpdate,
   LiveState,
   PageOptions,
   QueueStatus,

@@ -28,6 +28,7 @@ export function checkCriteria(criteria: JobCriteria, maxPayloadSize: number): Jo
     name: name('name'),
     state: states(reader.raw('state')),
     // As it was checked, whatever its getters would say the next time.
+    tags: tags(reader),
     payload: payload === undefined ? undefined : JSON.parse(encodeJson(payload, 'criteria.payload', maxPayloadSize)),
     enqueuedAfter: date('enqueuedAfter'),
     enqueuedBefore: date('enqueuedBefore'),
@@ -67,6 +68,13 @@ function limitAndOrder(reader: OptionReader): Required<Pick<PageOptions, 'limit'
     limit: reader.integer('limit', 100, 1, 1_000),
     order: reader.oneOf('order', 'oldest', ['oldest', 'newest']),
   };
+}
+
+function tags(reader: OptionReader): readonly string[] | undefined {
+  return reader.value<readonly string[] | undefined>('tags', undefined, 'a tag, or an array of tags', (value) => {
+    const list: unknown[] = isArray(value) ? [...value] : [value];
+    return list.every(isName) ? (list as string[]) : undefined;
+  });
 }
 
 function states(value: unknown): readonly JobState[] | undefined {

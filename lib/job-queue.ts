@@ -8,34 +8,14 @@ import { JobNotFoundError, JobStateError } from './errors/job.errors.js';
 import type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
 import type { JobDefinition, PayloadOf, ResultOf } from './interfaces/job-definition.interface.js';
 import type { JobQueueStats, SchemaVersion } from './interfaces/job-queue-stats.interface.js';
-import type { CancelResult, JobCriteria, JobPage, JobRecord, PageOptions, QueueStatus, Status } from './interfaces/job-record.interface.js';
-import type { Enqueuer } from './enqueuer.js';
+import type { CancelResult, JobCriteria, JobPage, JobRecord, JobUpdate, PageOptions, QueueStatus, Status } from './interfaces/job-record.interface.js';
 import type { ClusterJobEvent, JobEvent } from './interfaces/job-event.interface.js';
-import type { JobStore } from './interfaces/ports/index.js';
-import type { JobConfigs } from './job-configs.js';
 import { JobWatcher } from './job-watcher.js';
 import { checkCriteria, checkIteration, checkPage } from './job-criteria.js';
-import type { JobInput, NewJobs } from './new-jobs.js';
-import { suspensionKeyOf, suspensionKeysOf, type ResolvedOptions } from './notify-queue.options.js';
-import type { ClusterEvents } from './runtime/cluster-events.js';
+import type { JobQueueParts } from './job-queue.parts.js';
+import type { JobInput } from './new-jobs.js';
+import { suspensionKeyOf, suspensionKeysOf } from './notify-queue.options.js';
 import { GuardedObservable } from './runtime/guarded-observable.js';
-import type { JobEvents } from './runtime/job-events.js';
-import type { SignalHub } from './runtime/signal-hub.js';
-
-/** What `JobQueue` is made of; the providers put it together. */
-export interface JobQueueParts {
-  readonly options: ResolvedOptions;
-  readonly store: JobStore;
-  readonly configs: JobConfigs;
-  readonly enqueuer: Enqueuer;
-  readonly events: JobEvents;
-  readonly clusterEvents: ClusterEvents;
-  readonly signals: SignalHub;
-  readonly newJobs: NewJobs;
-  readonly schemaVersion: () => Promise<SchemaVersion>;
-  readonly stats: () => JobQueueStats;
-  readonly start: () => Promise<void>;
-}
 
 /**
  * Enqueues jobs and answers for them. Inject it anywhere.
@@ -72,11 +52,7 @@ export class JobQueue {
    * anything is written
    * @throws EnqueueOutcomeUnknownError when the connection was lost at the commit
    */
-  enqueue<Payload, Result>(
-    job: JobDefinition<Payload, Result, unknown>,
-    payload: NoInfer<Payload>,
-    options?: EnqueueOptions,
-  ): Promise<EnqueuedJob<Result>>;
+  enqueue<Payload, Result>(job: JobDefinition<Payload, Result, unknown>, payload: NoInfer<Payload>, options?: EnqueueOptions): Promise<EnqueuedJob<Result>>;
   enqueue<Name extends string>(job: Name, payload: PayloadOf<Name>, options?: EnqueueOptions): Promise<EnqueuedJob<ResultOf<Name>>>;
   async enqueue(job: JobInput, payload: unknown, options: EnqueueOptions = {}): Promise<EnqueuedJob> {
     return this.parts.enqueuer.one(job, payload, options);
@@ -162,6 +138,30 @@ export class JobQueue {
     assertName('queue', queue);
     this.parts.newJobs.checkQueue(queue);
     return this.parts.store.move(id, queue);
+  }
+
+  /**
+   * Changes a waiting job: its payload, priority or due time. A running one is left alone and answers `'in_progress'`.
+   *
+   * @throws InvalidArgumentError, InvalidOptionError, InvalidPayloadError, UnstorableValueError, ValueTooLargeError
+   */
+  async update(id: string, changes: JobUpdate): Promise<CancelResult> {
+    assertId('id', id);
+    const job = await this.parts.store.get(id);
+    const made = await this.parts.enqueuer.change(job ?? ({ id, name: '', queue: '' } as JobRecord), changes);
+    return job ? this.parts.store.update(id, made) : 'not_found';
+  }
+
+  /** Keeps a waiting job from running until `release`, for as long as that may be. @throws InvalidArgumentError */
+  async hold(id: string): Promise<CancelResult> {
+    assertId('id', id);
+    return this.parts.store.hold(id);
+  }
+
+  /** Lets a job that is held run when it is due, at once if it was meanwhile. @throws InvalidArgumentError */
+  async release(id: string): Promise<CancelResult> {
+    assertId('id', id);
+    return this.parts.store.release(id);
   }
 
   /**

@@ -3,7 +3,7 @@ import { newId } from './core/new-id.js';
 import { MAX_DURATION_MS, parseDuration } from './core/duration.js';
 import { toFailureRecord } from './core/failure-record.js';
 import { encodeJson } from './core/json.js';
-import { assertId, assertName } from './core/names.js';
+import { assertId, assertName, isName, NAME_EXPECTED } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
 import { isArray, peek } from './core/peek.js';
 import { encodeRunSettings, readRunOptions } from './core/run-options.js';
@@ -13,7 +13,8 @@ import { InvalidArgumentError, UnstorableValueError, ValueTooLargeError } from '
 import type { HandlerRegistry } from './handler-registry.js';
 import type { EnqueueOptions } from './interfaces/enqueue.interface.js';
 import type { JobDefinition } from './interfaces/job-definition.interface.js';
-import type { NewJob } from './interfaces/ports/index.js';
+import type { JobRecord, JobUpdate } from './interfaces/job-record.interface.js';
+import type { JobChanges, NewJob } from './interfaces/ports/index.js';
 import type { StandardSchema } from './interfaces/standard-schema.interface.js';
 import { readManager } from './manager-option.js';
 import { DEFAULT_NAME, DEFAULT_QUEUE } from './notify-queue.constants.js';
@@ -22,6 +23,7 @@ import type { ResolvedOptions } from './notify-queue.options.js';
 export type JobInput = JobDefinition | string;
 
 const MAX_BULK_ROWS = 10_000;
+const MAX_TAGS = 20;
 const MAX_CONTEXT_BYTES = 8_192;
 const MAX_BULK_CHARS = 64 * 1_048_576;
 const BULK_ADVICE = 'Enqueue in several calls.';
@@ -74,6 +76,26 @@ export class NewJobs {
     return { schema, jobs, manager, once: false };
   }
 
+  /** What an update comes to. @throws as `make` does */
+  change({ name }: JobRecord, changes: JobUpdate): { readonly changes: JobChanges; readonly schema: StandardSchema | undefined } {
+    const reader = new OptionReader(changes, 'update');
+    const given = reader.raw('payload');
+    const contract = given === undefined ? undefined : this.handlers.get(name)?.contract;
+    const priority = readPriority(reader, Number.NaN);
+    const delayMs = reader.duration('delay', Number.NaN);
+    const runAtMs = readRunAt(reader);
+    reader.done();
+    return {
+      schema: contract?.schema,
+      changes: {
+        ...(given !== undefined && { payload: encodeJson(given, 'payload', this.options.maxPayloadSize), payloadVersion: contract?.version }),
+        ...(!Number.isNaN(priority) && { priority }),
+        ...(!Number.isNaN(delayMs) && { delayMs }),
+        ...(runAtMs !== null && { runAtMs }),
+      },
+    };
+  }
+
   /** Queues that are configured or that a handler serves. */
   knownQueues(): string[] {
     return [...new Set([...this.options.queues.keys(), ...this.handlers.all().map((handler) => handler.queue)])];
@@ -117,11 +139,19 @@ export class NewJobs {
     const delayMs = reader.duration('delay', parseDuration(defined.delay ?? 0) ?? 0);
     const runAtMs = readRunAt(reader);
     const contract = typeof job === 'string' ? this.handlers.get(name)?.contract : contractOf(job, name);
-    const settings = encodeRunSettings(readRunOptions(reader), readContext(context), contract?.version);
+    const settings = encodeRunSettings(readRunOptions(reader), readContext(context), contract?.version, readTags(reader));
     reader.done();
     this.checkQueue(queue);
     return { name, queue, priority, delayMs: runAtMs === null ? delayMs : 0, runAtMs, options: settings, id, manager, schema: contract?.schema };
   }
+}
+
+/** @throws InvalidOptionError */
+function readTags(reader: OptionReader): readonly string[] | undefined {
+  const tags = reader.value<readonly string[]>('tags', [], `at most ${MAX_TAGS} tags, each ${NAME_EXPECTED}`, (value) =>
+    isArray(value) && value.length <= MAX_TAGS && value.every(isName) ? (value as string[]) : undefined,
+  );
+  return tags.length > 0 ? [...new Set(tags)] : undefined;
 }
 
 /** What travels with the jobs, as JSON text. @throws UnstorableValueError, ValueTooLargeError */

@@ -19,7 +19,7 @@ DROP FUNCTION ${schema}.enqueue(text, jsonb, text, timestamptz, integer), ${sche
  * Live jobs only. No index mentions a column that the reserve writes, and more than half of each page is kept free,
  * so a reserve writes to no index (a heap-only tuple). What two versions of a row have in common at
  * both ends is not logged again, so columns that change stand in the middle. `due_at` is the instant until
- * which reserves pass a job by: of its first run, of a retry, or infinity while a long run holds it.
+ * which reserves pass a job by: of its first run, of a retry, or infinity while a long run or somebody holds it.
  */
 const jobs = ({ schema }: Names): string => `
 CREATE TABLE ${schema}.jobs (
@@ -38,7 +38,7 @@ CREATE TABLE ${schema}.jobs (
   attempt integer NOT NULL DEFAULT 0,
   reserved_by uuid,
   state text NOT NULL GENERATED ALWAYS AS (
-    CASE WHEN reserved_by IS NOT NULL THEN 'reserved' WHEN due_at IS NOT NULL THEN 'scheduled' ELSE 'available' END
+    CASE WHEN reserved_by IS NOT NULL THEN 'reserved' WHEN due_at = 'infinity' THEN 'held' WHEN due_at IS NOT NULL THEN 'scheduled' ELSE 'available' END
   ) STORED,
   queue text NOT NULL DEFAULT 'default',
   name text NOT NULL,
@@ -89,11 +89,11 @@ CREATE TABLE ${schema}.job_history_forever PARTITION OF ${schema}.job_history
 CREATE VIEW ${schema}.all_jobs AS
   SELECT id, queue, name, payload, state, priority,
     COALESCE(retry_at, run_at) AS run_at, attempt, crashes,
-    reserved_by, reserved_at, enqueued_at, NULL::timestamptz AS finished_at, progress, NULL::jsonb AS result, failure
+    reserved_by, reserved_at, enqueued_at, NULL::timestamptz AS finished_at, progress, NULL::jsonb AS result, failure, options
   FROM ${schema}.jobs
   UNION ALL
   SELECT id, queue, name, payload, state, priority, run_at, attempt, crashes,
-    reserved_by, reserved_at, enqueued_at, finished_at, progress, result, failure
+    reserved_by, reserved_at, enqueued_at, finished_at, progress, result, failure, options
   FROM ${schema}.job_history;
 
 -- Called by whoever has just stored jobs under ids that may have been there before: takes back those that finished

@@ -48,7 +48,7 @@ export const QUEUE_GAUGES: readonly QueueGauge[] = [
     name: 'jobs',
     help: 'Unfinished jobs by state',
     byState: true,
-    read: ({ scheduled, available, reserved }) => Object.entries({ scheduled, available, reserved }),
+    read: ({ scheduled, available, held, reserved }) => Object.entries({ scheduled, available, held, reserved }),
   },
   {
     name: 'oldest_due.age',

@@ -25,13 +25,13 @@ export function readRunOptions(reader: OptionReader): RunSettings {
 }
 
 /**
- * Run options of one enqueue, what travels with the job, and the version of its payload unless that is 1, as JSON text to be stored with it; null when there is none of them.
+ * Run options of one enqueue, what travels with the job, its tags, and the version of its payload unless that is 1, as JSON text to be stored with it; null when there is none of them.
  *
  * @throws InvalidOptionError for a `decide` function, which cannot be stored
  */
-export function encodeRunSettings(settings: RunSettings, contextJson?: string, payloadVersion = 1): string | null {
+export function encodeRunSettings(settings: RunSettings, contextJson?: string, payloadVersion = 1, tags?: readonly string[]): string | null {
   const { maxJobTimeMs, failureMode, successMode } = settings;
-  if (maxJobTimeMs === undefined && failureMode === undefined && successMode === undefined && payloadVersion === 1) {
+  if (maxJobTimeMs === undefined && failureMode === undefined && successMode === undefined && payloadVersion === 1 && !tags) {
     return contextJson === undefined ? null : `{"context":${contextJson}}`;
   }
   for (const stage of failureMode ? stagesOf(failureMode) : []) {
@@ -44,7 +44,7 @@ export function encodeRunSettings(settings: RunSettings, contextJson?: string, p
     }
   }
   const version = payloadVersion === 1 ? undefined : payloadVersion;
-  return JSON.stringify({ maxJobTimeMs, failureMode, successMode, payloadVersion: version, context: contextJson && JSON.parse(contextJson) });
+  return JSON.stringify({ maxJobTimeMs, failureMode, successMode, payloadVersion: version, tags, context: contextJson && JSON.parse(contextJson) });
 }
 
 /** What `encodeRunSettings` wrote; of what somebody else wrote, the part that can be used. */
@@ -69,6 +69,12 @@ export function decodeContext(text: string | null): Readonly<Record<string, unkn
 export function decodePayloadVersion(text: string | null): number {
   const { payloadVersion } = ((text === null ? undefined : JSON.parse(text)) ?? {}) as { payloadVersion?: unknown };
   return typeof payloadVersion === 'number' && Number.isInteger(payloadVersion) && payloadVersion >= 1 ? payloadVersion : 1;
+}
+
+/** The tags, in the text that `encodeRunSettings` wrote. */
+export function decodeTags(text: string | null): readonly string[] {
+  const { tags } = ((text === null ? undefined : JSON.parse(text)) ?? {}) as { tags?: unknown };
+  return Array.isArray(tags) ? (tags as string[]) : [];
 }
 
 const NOTHING = Object.freeze({});

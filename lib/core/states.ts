@@ -1,6 +1,6 @@
 import type { FinalState, JobState, LiveState } from '../interfaces/job-record.interface.js';
 
-export const LIVE_STATES = ['scheduled', 'available', 'reserved'] as const satisfies readonly LiveState[];
+export const LIVE_STATES = ['scheduled', 'available', 'held', 'reserved'] as const satisfies readonly LiveState[];
 export const FINAL_STATES = ['completed', 'abandoned', 'cancelled'] as const satisfies readonly FinalState[];
 export const JOB_STATES = [...LIVE_STATES, ...FINAL_STATES] as const;
 
@@ -12,6 +12,11 @@ export const TRANSITIONS: ReadonlyArray<readonly [from: JobState | null, to: Job
   ['scheduled', 'cancelled'],
   ['available', 'reserved'],
   ['available', 'cancelled'],
+  ['scheduled', 'held'],
+  ['available', 'held'],
+  ['held', 'scheduled'],
+  ['held', 'available'],
+  ['held', 'cancelled'],
   ['reserved', 'completed'],
   ['reserved', 'abandoned'],
   ['reserved', 'cancelled'],

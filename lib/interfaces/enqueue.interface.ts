@@ -12,6 +12,8 @@ export interface EnqueueOptions extends RunOptions {
   queue?: string;
   /** -32768 to 32767, lower runs first. @default the definition's, else 0 */
   priority?: number;
+  /** At most 20 names to find the job by. @default none */
+  tags?: readonly string[];
   /** Wait this long, by the database's clock. Not together with `runAt`. */
   delay?: Duration;
   /** Wait until this instant. Not together with `delay`. */

@@ -1,5 +1,7 @@
+import type { Duration } from './duration.interface.js';
+
 /** States of a job that is not finished. */
-export type LiveState = 'scheduled' | 'available' | 'reserved';
+export type LiveState = 'scheduled' | 'available' | 'held' | 'reserved';
 /** States in which a job has left the `jobs` table for the history. */
 export type FinalState = 'completed' | 'abandoned' | 'cancelled';
 export type JobState = LiveState | FinalState;
@@ -39,6 +41,8 @@ export interface JobRecord<Payload = unknown, Result = unknown> {
   readonly result: Result | null;
   /** What the last failed run left. */
   readonly failure: FailureRecord | null;
+  /** What it was enqueued with, for people to find it by. */
+  readonly tags: readonly string[];
 }
 
 /** What `JobQueue.find` selects by; every criterion runs in SQL. */
@@ -49,6 +53,8 @@ export interface JobCriteria {
   state?: JobState | readonly JobState[];
   /** Jobs whose payload contains this JSON (PostgreSQL's `@>`). */
   payload?: unknown;
+  /** Jobs that have this tag, or all of these. */
+  tags?: string | readonly string[];
   /** Enqueued at or after. */
   enqueuedAfter?: Date;
   /** Enqueued before. */
@@ -74,6 +80,18 @@ export interface JobPage {
 /** Answer of `JobQueue.cancel`. */
 export type CancelResult = 'ok' | 'in_progress' | 'not_found';
 
+/** What `JobQueue.update` changes. */
+export interface JobUpdate {
+  /** Checked by the schema of the job's handler, where this process has one. */
+  payload?: unknown;
+  /** -32768 to 32767, lower runs first. */
+  priority?: number;
+  /** Due so long from now, by the database's clock. Not together with `runAt`. */
+  delay?: Duration;
+  /** Due at this instant. Not together with `delay`. */
+  runAt?: Date;
+}
+
 export interface QueueStatus {
   readonly queue: string;
   /** Unfinished jobs. */
@@ -85,6 +103,8 @@ export interface QueueStatus {
   readonly scheduled: number;
   readonly available: number;
   readonly reserved: number;
+  /** Waiting jobs that somebody holds: they do not run until they are released. */
+  readonly held: number;
   /** Age in milliseconds of the oldest job that is due and not running; null when none is. */
   readonly oldestDueMs: number | null;
 }

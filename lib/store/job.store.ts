@@ -8,7 +8,7 @@ import type {
   QueueStatus,
   Status,
 } from '../interfaces/job-record.interface.js';
-import type { JobStore } from '../interfaces/ports/index.js';
+import type { JobChanges, JobStore } from '../interfaces/ports/index.js';
 import type { Database, Row } from './database.js';
 import { text, toInstanceStatus, toJobRecord } from './rows.js';
 import type { Statements } from './statements/index.js';
@@ -39,6 +39,7 @@ export class PgJobStore implements JobStore {
         criteria.enqueuedBefore?.getTime() ?? null,
         page.cursor ?? null,
         page.limit + 1,
+        criteria.tags === undefined ? null : JSON.stringify({ tags: [criteria.tags].flat() }),
       ],
       'finding jobs',
     );
@@ -80,6 +81,20 @@ export class PgJobStore implements JobStore {
     return Number(row?.['found']) > 0 ? 'in_progress' : 'not_found';
   }
 
+  async update(id: string, { payload, payloadVersion, priority, delayMs, runAtMs }: JobChanges): Promise<CancelResult> {
+    const params = [id, payload ?? null, payloadVersion ?? null, priority ?? null, delayMs ?? null, runAtMs ?? null];
+    return changed(await this.database.run(this.statements.updateJob, params, `changing job ${id}`));
+  }
+
+  async hold(id: string): Promise<CancelResult> {
+    return changed(await this.database.run(this.statements.holdJob, [id], `holding job ${id}`));
+  }
+
+  async release(id: string): Promise<CancelResult> {
+    const rows = await this.database.run(this.statements.releaseJob, [id], `releasing job ${id}`);
+    return Number(rows[0]?.['waits']) > 0 ? 'ok' : changed(rows);
+  }
+
   async retry(id: string): Promise<'ok' | 'unfinished' | 'not_found'> {
     const [row] = await this.database.run(this.statements.retryJob, [id], `retrying job ${id}`);
     if (Number(row?.['retried']) > 0) return 'ok';
@@ -92,6 +107,11 @@ export class PgJobStore implements JobStore {
   }
 }
 
+function changed([row]: Row[]): CancelResult {
+  if (Number(row?.['changed']) > 0) return 'ok';
+  return Number(row?.['found']) > 0 ? 'in_progress' : 'not_found';
+}
+
 function toQueueStatus(queue: string, row: Row | undefined, suspended: boolean): QueueStatus {
   const oldest = row?.['oldest_due_ms'];
   return {
@@ -102,6 +122,7 @@ function toQueueStatus(queue: string, row: Row | undefined, suspended: boolean):
     scheduled: Number(row?.['scheduled'] ?? 0),
     available: Number(row?.['available'] ?? 0),
     reserved: Number(row?.['reserved'] ?? 0),
+    held: Number(row?.['held'] ?? 0),
     oldestDueMs: oldest === null || oldest === undefined ? null : Number(oldest),
   };
 }

@@ -22,6 +22,7 @@ export function toJobRecord(row: Row): JobRecord {
     progress: json(row['progress']),
     result: json(row['result']),
     failure: json(row['failure']) as JobRecord['failure'],
+    tags: (json(row['tags']) as string[] | null) ?? [],
   };
 }
 

@@ -25,7 +25,9 @@ export class OrdersService {
     return this.dataSource.transaction(async (manager) => {
       const order = manager.create(OrderEntity, { ...draft, id: randomUUID() });
       if (this.configs.autoInvoicing) {
-        const job = await this.jobQueue.enqueue(RenderInvoice, { orderId: order.id }, { manager });
+        // To find it by: jobQueue.find({ tags: `order:${id}` }).
+        const tags = [`order:${order.id}`];
+        const job = await this.jobQueue.enqueue(RenderInvoice, { orderId: order.id }, { manager, tags });
         order.renderJobId = job.id;
       }
       await manager.insert(OrderEntity, order);

@@ -45,6 +45,7 @@ describe('invoicing', () => {
   it('renders an invoice for each order, then mails it', async () => {
     const order = await place();
     await jobs.expectEnqueued(RenderInvoice, { payload: { orderId: order.id }, queue: 'invoices', count: 1 });
+    expect((await jobs.queue.find({ tags: `order:${order.id}` })).jobs).toHaveLength(1);
     const [rendered, mailed] = await jobs.drain();
     expect(rendered).toMatchObject({ id: order.renderJobId, state: 'completed', result: { pages: 1 }, progress: { page: 1, of: 1 } });
     expect(mailed).toMatchObject({ name: MailInvoice.name, state: 'completed' });

@@ -38,6 +38,7 @@ all_jobs 13 finished_at timestamp with time zone
 all_jobs 14 progress jsonb
 all_jobs 15 result jsonb
 all_jobs 16 failure jsonb
+all_jobs 17 options jsonb
 job_configs 01 key text NOT NULL
 job_configs 02 value text NOT NULL
 job_configs 03 revision bigint NOT NULL DEFAULT 0
@@ -128,6 +129,7 @@ jobs 14 reserved_by uuid
 jobs 15 state text NOT NULL DEFAULT 
 CASE
     WHEN (reserved_by IS NOT NULL) THEN 'reserved'::text
+    WHEN (due_at = 'infinity'::timestamp with time zone) THEN 'held'::text
     WHEN (due_at IS NOT NULL) THEN 'scheduled'::text
     ELSE 'available'::text
 END
@@ -188,7 +190,8 @@ all_jobs  SELECT id,
     NULL::timestamp with time zone AS finished_at,
     progress,
     NULL::jsonb AS result,
-    failure
+    failure,
+    options
    FROM SCHEMA.jobs
 UNION ALL
  SELECT id,
@@ -206,7 +209,8 @@ UNION ALL
     finished_at,
     progress,
     result,
-    failure
+    failure,
+    options
    FROM SCHEMA.job_history;
 
 -- sequences

@@ -183,6 +183,17 @@ export interface SweepStore {
   expireHistory(): Promise<number>;
 }
 
+/** What an update changes; undefined is "as it is". */
+export interface JobChanges {
+  /** JSON text. */
+  readonly payload?: string;
+  readonly payloadVersion?: number;
+  readonly priority?: number;
+  readonly delayMs?: number;
+  /** Milliseconds since 1970. */
+  readonly runAtMs?: number;
+}
+
 /** Everything that people ask of jobs. */
 export interface JobStore {
   get(id: string): Promise<JobRecord | undefined>;
@@ -195,6 +206,9 @@ export interface JobStore {
     defaultKeepMs: number | null,
   ): Promise<CancelResult>;
   move(id: string, queue: string): Promise<CancelResult>;
+  update(id: string, changes: JobChanges): Promise<CancelResult>;
+  hold(id: string): Promise<CancelResult>;
+  release(id: string): Promise<CancelResult>;
   /** Takes a finished job out of the history and makes it available again. */
   retry(id: string): Promise<'ok' | 'unfinished' | 'not_found'>;
   /** Marks a live job so that its changes are notified. False when it is not live. */

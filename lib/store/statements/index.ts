@@ -10,7 +10,7 @@ import { progress } from './progress.js';
 import { countJobs, findJobs, getJob, listInstances } from './read-jobs.js';
 import { requeue } from './requeue.js';
 import { rescue } from './rescue.js';
-import { cancelJob, moveJob, retryJob, watchJob } from './steer-jobs.js';
+import { cancelJob, holdJob, moveJob, releaseJob, retryJob, updateJob, watchJob } from './steer-jobs.js';
 import { survey } from './survey.js';
 
 /** Every statement of the package, written for one schema. */
@@ -27,6 +27,7 @@ export function createStatements(schema: string) {
     findNewestJobs: findJobs(names, 'newest'),
     findOldestJobs: findJobs(names, 'oldest'),
     getJob: getJob(names),
+    holdJob: holdJob(names),
     holdings: holdings(names),
     insertJobs: insertJobs(names),
     insertJobsOnce: insertJobsOnce(names),
@@ -39,6 +40,7 @@ export function createStatements(schema: string) {
     publishEvents: publishEvents(names),
     readConfigs: readConfigs(names),
     register: register(names),
+    releaseJob: releaseJob(names),
     renew: renew(names),
     requeue: requeue(names),
     rescue: rescue(names),
@@ -48,6 +50,7 @@ export function createStatements(schema: string) {
     survey: survey(names),
     unregister: unregister(names),
     updateConfig: updateConfig(names),
+    updateJob: updateJob(names),
     watchJob: watchJob(names),
   } satisfies Record<string, Statement>;
 }

@@ -41,7 +41,7 @@ export const moveJob = ({ schema }: StatementNames): Statement => ({
   text: `
 WITH moved AS (
   UPDATE ${schema}.jobs SET queue = $2, attempt = 0, failure_state = NULL, retry_at = NULL,
-    due_at = CASE WHEN run_at > statement_timestamp() THEN run_at END
+    due_at = CASE WHEN due_at = 'infinity' THEN due_at WHEN run_at > statement_timestamp() THEN run_at END
   WHERE id = $1::uuid AND state <> 'reserved' RETURNING queue
 )
 SELECT (SELECT count(*) FROM moved)::int AS moved,
@@ -80,4 +80,51 @@ WITH marked AS (
 )
 SELECT (SELECT count(${schema}.wake_queue(queue)) FROM marked WHERE state = 'available')::int AS woken,
   (SELECT count(*) FROM ${schema}.jobs WHERE id = $1::uuid)::int AS live`,
+});
+
+/**
+ * Changes waiting job $1; null is "as it is": $2 payload, $3 version of that payload, $4 priority, $5 delay in ms from
+ * now or $6 due time in ms since 1970, which also ends a retry's delay. One that is held stays held. Index: jobs_pkey; the
+ * state is rechecked under the row's lock. Workers are woken for what may be due within a minute, as its place may now be another one.
+ */
+export const updateJob = ({ schema }: StatementNames): Statement => ({
+  name: 'nq_update_job',
+  text: `
+WITH due AS (
+  SELECT CASE WHEN $6::float8 IS NOT NULL THEN to_timestamp($6 / 1000)
+    ELSE statement_timestamp() + make_interval(secs => $5::float8 / 1000) END AS at
+), changed AS (
+  UPDATE ${schema}.jobs j SET payload = COALESCE($2::jsonb, payload), priority = COALESCE($4::int, priority)::smallint,
+    options = CASE WHEN $3::int IS NULL THEN options ELSE COALESCE(options, '{}') || jsonb_build_object('payloadVersion', $3::int) END,
+    run_at = COALESCE(due.at, run_at), retry_at = CASE WHEN due.at IS NULL THEN retry_at END,
+    due_at = CASE WHEN due_at = 'infinity' OR due.at IS NULL THEN due_at WHEN due.at > statement_timestamp() THEN due.at END
+  FROM due WHERE j.id = $1::uuid AND j.state <> 'reserved' RETURNING j.queue, j.due_at
+)
+SELECT (SELECT count(*) FROM changed)::int AS changed,
+  (SELECT count(${schema}.wake_queue(queue)) FROM changed WHERE due_at IS NULL OR due_at <= statement_timestamp() + interval '1 minute')::int AS woken,
+  (SELECT count(*) FROM ${schema}.jobs WHERE id = $1::uuid)::int AS found`,
+});
+
+/** Keeps waiting job $1 from being reserved until it is released. Index: jobs_pkey; the state is rechecked under the row's lock. */
+export const holdJob = ({ schema }: StatementNames): Statement => ({
+  name: 'nq_hold_job',
+  text: `
+WITH held AS (
+  UPDATE ${schema}.jobs SET due_at = 'infinity' WHERE id = $1::uuid AND state <> 'reserved' RETURNING id
+)
+SELECT (SELECT count(*) FROM held)::int AS changed, (SELECT count(*) FROM ${schema}.jobs WHERE id = $1::uuid)::int AS found`,
+});
+
+/** Lets held job $1 wait for its due time again, which may be over. One that is not held is left alone. Index: jobs_pkey. */
+export const releaseJob = ({ schema }: StatementNames): Statement => ({
+  name: 'nq_release_job',
+  text: `
+WITH released AS (
+  UPDATE ${schema}.jobs SET due_at = CASE WHEN COALESCE(retry_at, run_at) > statement_timestamp() THEN COALESCE(retry_at, run_at) END
+  WHERE id = $1::uuid AND state = 'held' RETURNING queue, due_at
+)
+SELECT (SELECT count(*) FROM released)::int AS changed,
+  (SELECT count(${schema}.wake_queue(queue)) FROM released WHERE due_at IS NULL OR due_at <= statement_timestamp() + interval '1 minute')::int AS woken,
+  (SELECT count(*) FROM ${schema}.jobs WHERE id = $1::uuid AND state <> 'reserved')::int AS waits,
+  (SELECT count(*) FROM ${schema}.jobs WHERE id = $1::uuid)::int AS found`,
 });

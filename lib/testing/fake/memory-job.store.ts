@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { contains } from './contains.js';
 import type { CancelResult, JobCriteria, JobPage, JobRecord, PageOptions, QueueStatus, Status } from '../../interfaces/job-record.interface.js';
-import type { EnqueueStore, JobStore, NewJob } from '../../interfaces/ports/index.js';
+import type { EnqueueStore, JobChanges, JobStore, NewJob } from '../../interfaces/ports/index.js';
 import type { TestClock } from './clock.js';
 import { dueSince, finish, isDue, startOver, stateOf, toMemoryJob, toRecord, type MemoryJob } from './memory-job.js';
 import type { MemoryState, MemoryTransactions } from './memory-state.js';
@@ -91,9 +91,33 @@ export class MemoryJobStore implements JobStore, EnqueueStore {
     job.queue = queue;
     job.attempt = 0;
     job.failureState = null;
-    job.dueAt = job.runAt > this.clock.now() ? job.runAt : null;
+    job.retryAt = null;
+    if (job.dueAt !== Infinity) job.dueAt = this.waitFor(job.runAt);
     this.events.changed(job.id);
     return 'ok';
+  }
+
+  async update(id: string, { payload, payloadVersion, priority, delayMs, runAtMs }: JobChanges): Promise<CancelResult> {
+    return this.change(id, (job) => {
+      job.payload = payload ?? job.payload;
+      job.priority = priority ?? job.priority;
+      if (payloadVersion !== undefined) job.options = JSON.stringify({ ...JSON.parse(job.options ?? '{}'), payloadVersion });
+      const due = runAtMs ?? (delayMs === undefined ? undefined : this.clock.now() + delayMs);
+      if (due === undefined) return;
+      job.runAt = due;
+      job.retryAt = null;
+      if (job.dueAt !== Infinity) job.dueAt = this.waitFor(due);
+    });
+  }
+
+  async hold(id: string): Promise<CancelResult> {
+    return this.change(id, (job) => void (job.dueAt = Infinity));
+  }
+
+  async release(id: string): Promise<CancelResult> {
+    return this.change(id, (job) => {
+      if (job.dueAt === Infinity) job.dueAt = this.waitFor(job.retryAt ?? job.runAt);
+    });
   }
 
   async retry(id: string): Promise<'ok' | 'unfinished' | 'not_found'> {
@@ -114,6 +138,19 @@ export class MemoryJobStore implements JobStore, EnqueueStore {
     return [...this.state.jobs.values()]
       .filter((job) => !job.finalState && !job.isReserved)
       .sort((a, b) => a.priority - b.priority || a.runAt - b.runAt || compare(a.id, b.id));
+  }
+
+  private change(id: string, apply: (job: MemoryJob) => void): CancelResult {
+    const job = this.live(id);
+    if (!job) return 'not_found';
+    if (job.isReserved) return 'in_progress';
+    apply(job);
+    this.events.changed(job.id);
+    return 'ok';
+  }
+
+  private waitFor(due: number): number | null {
+    return due > this.clock.now() ? due : null;
   }
 
   private records(): JobRecord[] {
@@ -143,16 +180,18 @@ export class MemoryJobStore implements JobStore, EnqueueStore {
       scheduled: count('scheduled'),
       available: count('available'),
       reserved,
+      held: count('held'),
       oldestDueMs: due.length > 0 ? now - Math.min(...due.map(dueSince)) : null,
     };
   }
 }
 
-function fits(job: JobRecord, { queue, name, state, payload, enqueuedAfter, enqueuedBefore }: JobCriteria): boolean {
+function fits(job: JobRecord, { queue, name, state, payload, tags, enqueuedAfter, enqueuedBefore }: JobCriteria): boolean {
   return (
     (queue === undefined || job.queue === queue) &&
     (name === undefined || job.name === name) &&
     (state === undefined || [state].flat().includes(job.state)) &&
+    (tags === undefined || [tags].flat().every((tag) => job.tags.includes(tag))) &&
     (payload === undefined || contains(job.payload, payload)) &&
     (enqueuedAfter === undefined || job.enqueuedAt >= enqueuedAfter) &&
     (enqueuedBefore === undefined || job.enqueuedAt < enqueuedBefore)

@@ -1,5 +1,6 @@
 import type { Requeue, Settlement } from '../../core/settlement.js';
 import type { FailureRecord, FinalState, JobRecord, JobState } from '../../interfaces/job-record.interface.js';
+import { decodeTags } from '../../core/run-options.js';
 import type { NewJob, ReservedJob } from '../../interfaces/ports/index.js';
 
 /** A job as the fake keeps it; the columns of the tables `jobs` and `job_history`. */
@@ -7,14 +8,16 @@ export interface MemoryJob {
   readonly id: string;
   queue: string;
   readonly name: string;
-  readonly payload: string;
-  readonly priority: number;
-  readonly options: string | null;
+  payload: string;
+  priority: number;
+  options: string | null;
   readonly enqueuedAt: number;
   /** When it was first due. */
   runAt: number;
-  /** Until when it waits; null for not at all. */
+  /** Until when it waits; null for not at all, infinity while it is held. */
   dueAt: number | null;
+  /** When a run is to be repeated, while that is why it waits. */
+  retryAt: number | null;
   attempt: number;
   reservation: number;
   reservedAt: number | null;
@@ -42,6 +45,7 @@ export function toMemoryJob({ id, queue, name, payload, priority, options, delay
     enqueuedAt: now,
     runAt,
     dueAt: runAt > now ? runAt : null,
+    retryAt: null,
     attempt: 0,
     reservation: 0,
     reservedAt: null,
@@ -58,6 +62,7 @@ export function toMemoryJob({ id, queue, name, payload, priority, options, delay
 export function stateOf(job: MemoryJob, now: number): JobState {
   if (job.finalState) return job.finalState;
   if (job.isReserved) return 'reserved';
+  if (job.dueAt === Infinity) return 'held';
   return isDue(job, now) ? 'available' : 'scheduled';
 }
 
@@ -66,8 +71,8 @@ export function isDue({ dueAt }: MemoryJob, now: number): boolean {
 }
 
 /** Since when a job that waits could run: a retry counts from when it was to be repeated. */
-export function dueSince({ dueAt, runAt }: MemoryJob): number {
-  return dueAt ?? runAt;
+export function dueSince({ dueAt, retryAt, runAt }: MemoryJob): number {
+  return dueAt === Infinity || dueAt === null ? (retryAt ?? runAt) : dueAt;
 }
 
 export function reserve(job: MemoryJob, now: number): ReservedJob {
@@ -96,13 +101,13 @@ export function finish(job: MemoryJob, state: FinalState, now: number): void {
 
 /** As `retry`: a finished job, from the beginning. */
 export function startOver(job: MemoryJob, now: number): void {
-  job.finalState = job.finishedAt = job.reservedAt = job.dueAt = job.failureState = job.result = job.progress = null;
+  job.finalState = job.finishedAt = job.reservedAt = job.dueAt = job.retryAt = job.failureState = job.result = job.progress = null;
   job.attempt = 0;
   job.runAt = now;
 }
 
 function putBack(job: MemoryJob, { delayMs, countAttempt, queue, failureState, failure }: Requeue, now: number): void {
-  job.dueAt = delayMs > 0 ? now + delayMs : null;
+  job.dueAt = job.retryAt = delayMs > 0 ? now + delayMs : null;
   job.reservedAt = null;
   job.failure = failure ?? job.failure;
   if (countAttempt) job.failureState = failureState && JSON.stringify(failureState);
@@ -122,7 +127,7 @@ export function toRecord(job: MemoryJob, now: number): JobRecord {
     payload: JSON.parse(job.payload),
     state,
     priority: job.priority,
-    runAt: new Date(state === 'scheduled' ? dueSince(job) : job.runAt),
+    runAt: new Date(state === 'scheduled' || state === 'held' ? dueSince(job) : job.runAt),
     attempt: job.attempt,
     crashes: 0,
     reservedBy: job.reservedAt === null ? null : INSTANCE_ID,
@@ -132,6 +137,7 @@ export function toRecord(job: MemoryJob, now: number): JobRecord {
     progress: json(job.progress),
     result: json(job.result),
     failure: job.failure && structuredClone(job.failure),
+    tags: decodeTags(job.options),
   };
 }
 

@@ -152,7 +152,7 @@ export class TestRuntime implements Runtime {
 
   private nextDueAt(): number | undefined {
     const due = this.stores.jobs.waiting().filter((job) => this.serves(job) && this.handlers.get(job.name));
-    const [first] = due.map(({ dueAt }) => dueAt ?? 0).sort((a, b) => a - b);
+    const [first] = due.map(({ dueAt }) => dueAt ?? 0).filter((at) => at < Infinity).sort((a, b) => a - b);
     return first;
   }
 

@@ -102,6 +102,16 @@ describe('jobs, queues and configs on the command line', () => {
     expect(twice).toMatchObject({ code: 1, json: { jobs: 1, failures: [{ id: first!.id, code: 'JOB_STATE' }] } });
   });
 
+  it('jobs hold and release, by ids and by options', async () => {
+    const { queue } = await start({ queue: { role: 'producer' } });
+    const [first] = await queue.enqueueMany('a', [1, 2, 3], { queue: 'mail' });
+    expect((await cli('jobs', 'hold', first!.id)).stdout).toBe('Held 1 job.\n');
+    expect((await cli('jobs', 'hold', '--queue', 'mail', '--yes')).stdout).toBe('Held 2 jobs.\n');
+    expect(await queue.status('mail')).toMatchObject({ held: 3, available: 0 });
+    expect((await cli('jobs', 'release', '--queue', 'mail', '--yes', '--json')).json).toEqual({ jobs: 3, done: 3, failures: [] });
+    expect(await queue.status('mail')).toMatchObject({ held: 0, available: 3 });
+  });
+
   it('jobs cancel --abort ends what runs', async () => {
     const running = deferred();
     const { queue } = await start({

@@ -236,6 +236,23 @@ describe.each(KINDS)('the contract of a queue: %s', (kind) => {
     await expect(on.queue.result(unknown)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
   });
 
+  it('changes, holds and releases what waits', async () => {
+    const { id } = await on.queue.enqueue('echo', { n: 1 }, { queue: 'mail', delay: '1h', tags: ['a', 'b'] });
+    expect(await on.queue.update(id, { payload: { n: 2 }, priority: -4 })).toBe('ok');
+    expect(await on.queue.get(id)).toMatchObject({ payload: { n: 2 }, priority: -4, state: 'scheduled', tags: ['a', 'b'] });
+    expect((await on.queue.find({ tags: ['b'] })).jobs).toHaveLength(1);
+    expect((await on.queue.find({ tags: ['b', 'c'] })).jobs).toHaveLength(0);
+    expect(await on.queue.hold(id)).toBe('ok');
+    expect(await on.queue.update(id, { delay: 0 })).toBe('ok');
+    await on.settle();
+    expect(await on.queue.get(id)).toMatchObject({ state: 'held' });
+    expect(await on.queue.status('mail')).toMatchObject({ held: 1, scheduled: 0, available: 0, oldestDueMs: null });
+    expect(await on.queue.release(id)).toBe('ok');
+    await on.settle();
+    expect(await on.queue.get(id)).toMatchObject({ state: 'completed', result: { n: 2 } });
+    for (const change of [on.queue.hold(id), on.queue.release(id), on.queue.update(id, { delay: 1 })]) expect(await change).toBe('not_found');
+  });
+
   it('finds by every criterion, page by page', async () => {
     await on.queue.enqueueMany(Echo, [{ n: 1 }, { n: 2 }, { n: 3 }], { delay: '1h' });
     await on.queue.enqueue('other', { list: [1, { a: 'x', b: null }], deep: { one: 1, two: 2 } }, { queue: 'mail', delay: '1h' });

@@ -22,7 +22,7 @@ function cancelling(abort: boolean): Bulk {
   return {
     done: 'Cancelled',
     doing: 'Cancelling',
-    states: abort ? ['scheduled', 'available', 'reserved'] : ['scheduled', 'available'],
+    states: abort ? ['scheduled', 'available', 'held', 'reserved'] : ['scheduled', 'available', 'held'],
     async task({ jobs }, id) {
       const answer = await jobs.cancel(id, { abort });
       if (answer === 'not_found') return 'not_waiting';

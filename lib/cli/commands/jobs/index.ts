@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { cancelJobsCommand } from './cancel.command.js';
 import { enqueueJobCommand } from './enqueue.command.js';
+import { holdJobsCommand, releaseJobsCommand } from './hold.command.js';
 import { listJobsCommand } from './list.command.js';
 import { retryJobsCommand } from './retry.command.js';
 import { showJobCommand } from './show.command.js';
@@ -13,6 +14,7 @@ Examples:
   $ npx notify-queue jobs list --state abandoned
   $ npx notify-queue jobs retry --queue mail --dry-run`,
   );
-  for (const command of [listJobsCommand(), showJobCommand(), enqueueJobCommand(), retryJobsCommand(), cancelJobsCommand()]) jobs.addCommand(command);
+  const commands = [listJobsCommand(), showJobCommand(), enqueueJobCommand(), retryJobsCommand(), cancelJobsCommand(), holdJobsCommand(), releaseJobsCommand()];
+  for (const command of commands) jobs.addCommand(command);
   return jobs;
 }

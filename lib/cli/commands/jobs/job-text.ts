@@ -36,6 +36,7 @@ export function showJob(job: JobRecord): string {
     ['due', time(job.runAt)],
     ['reserved', job.reservedAt !== null && `${time(job.reservedAt)} by ${job.reservedBy}`],
     ['finished', job.finishedAt !== null && time(job.finishedAt)],
+    ['tags', job.tags.length > 0 && job.tags.map(printable).join(', ')],
     ['payload', json(job.payload)],
     ['progress', job.progress !== null && json(job.progress)],
     ['result', job.result !== null && json(job.result)],
@@ -53,6 +54,7 @@ function describeAge({ state, runAt, finishedAt, reservedAt }: JobRecord): strin
   const since = (date: Date): string => ms(Math.max(0, Date.now() - date.getTime()));
   if (finishedAt) return `${since(finishedAt)} ago`;
   if (reservedAt) return `for ${since(reservedAt)}`;
+  if (state === 'held') return 'held';
   return state === 'scheduled' ? `in ${ms(Math.max(0, runAt.getTime() - Date.now()))}` : `due for ${since(runAt)}`;
 }
 
