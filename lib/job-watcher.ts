@@ -66,7 +66,7 @@ export class JobWatcher {
       (error: unknown) => {
         if (!(error instanceof TimeoutError)) throw error;
         throw new ResultTimeoutError(
-          `Job ${id} had not finished after ${formatDuration(timeoutMs)}. It goes on; ask again, or give a longer timeout.`,
+          `Job ${id} had not finished after ${timeoutMs % 1_000 === 0 ? formatDuration(timeoutMs) : `${timeoutMs}ms`}. It goes on; ask again, or give a longer timeout.`,
         );
       },
     );

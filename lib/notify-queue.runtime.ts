@@ -6,7 +6,7 @@ import type { JobQueueStats } from './interfaces/job-queue-stats.interface.js';
 import type { Job, JobLog } from './interfaces/job.interface.js';
 import type { Log, NewJob } from './interfaces/ports/index.js';
 import { Listener } from './listener/listener.js';
-import { badSuspension, handlerMapped } from './notify-queue.messages.js';
+import { badSuspension, handlerMapped, noneToRun } from './notify-queue.messages.js';
 import { queueOptionsOf, retentionsOf, runsQueue, suspensionKeysOf, type ResolvedOptions } from './notify-queue.options.js';
 import type { ProcessorExplorer } from './processor.explorer.js';
 import type { ClusterEvents } from './runtime/cluster-events.js';
@@ -173,12 +173,19 @@ export class NotifyQueueRuntime {
 
   private async runEngine(): Promise<void> {
     const found = this.runHandlers();
-    if (found.length === 0) return;
+    if (found.length === 0) return this.tellOfNone();
     for (const { name, queue, method } of found) {
       const { concurrency } = queueOptionsOf(this.options, queue);
       this.log.log(handlerMapped(name, queue, concurrency, method), { job: name, queue, concurrency, handler: method });
     }
     await this.buildEngine().start();
+  }
+
+  /** A misspelt queue would look like a worker that has nothing to do. */
+  private tellOfNone(): void {
+    const { runQueues, role } = this.options;
+    if (role === 'producer' || !runQueues?.size) return;
+    this.log.warn(noneToRun([...runQueues], this.handlers.all().map(({ queue }) => queue)));
   }
 
   private buildEngine(): Engine {

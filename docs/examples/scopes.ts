@@ -26,8 +26,9 @@ export class Bookings {
 const trees = new Map<string, ContextId>();
 
 export const byTenant: ContextIdStrategy = {
-  attach(contextId: ContextId, request: Job<{ tenant: string }>) {
-    const { tenant } = request.payload;
+  attach(contextId: ContextId, request: Partial<Job<{ tenant?: string } | null>>) {
+    const tenant = request.payload?.tenant; // an HTTP request has no payload
+    if (!tenant) return undefined; // its own instances, durable or not
     const tree = trees.get(tenant) ?? ContextIdFactory.create();
     trees.set(tenant, tree);
     return {

@@ -10,13 +10,18 @@ import { JobQueue, NotifyQueueModule, type Role } from 'nestjs-notify-queue';
       imports: [ConfigModule],
       inject: [ConfigService],
       useFactory: (config: ConfigService) => ({
-        role: config.get<Role>('QUEUE_ROLE', 'all'), // 'producer' in web processes
-        runQueues: config.get<string>('QUEUES')?.split(','), // QUEUES=mail,print in some workers; unset: all
+        role: config.get<Role>('QUEUE_ROLE') || 'all', // 'producer' in web processes
+        runQueues: listOf(config.get<string>('QUEUES')), // QUEUES=mail,print in some workers; unset or empty: all
       }),
     }),
   ],
 })
 export class JobsModule {}
+
+function listOf(text = ''): string[] | undefined {
+  const names = text.split(',').map((name) => name.trim());
+  return names.some(Boolean) ? names.filter(Boolean) : undefined;
+}
 // #endregion
 
 declare const AppModule: typeof JobsModule;

@@ -3,7 +3,11 @@ import { CliError, errorJson, oneLine } from './cli-error.js';
 import { createProgram } from './program.js';
 
 // Whoever reads has had enough, such as `head`.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') return;
+  console.error(`error: Cannot write: ${oneLine(error)}.`);
+  process.exitCode = 1;
+});
 
 try {
   await createProgram().parseAsync();

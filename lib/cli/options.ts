@@ -52,6 +52,9 @@ export function parseInteger(minimum: number, maximum: number): (value: string) 
 
 /** Any JSON value. */
 export function parseJson(value: string): unknown {
+  const numbers = value.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""').match(/-?\d[\d.eE+-]*/g) ?? [];
+  const lost = numbers.find((number) => /^-?\d+$/.test(number) && !Number.isSafeInteger(Number(number)));
+  if (lost !== undefined) throw new InvalidArgumentError(`${lost} is a number that JavaScript cannot hold. Write it as a text.`);
   try {
     return JSON.parse(value);
   } catch {

@@ -30,6 +30,7 @@ export async function withDatabase<T>(urlOption: string | undefined, work: (data
 /** @throws CliError */
 export function databaseUrl(option: string | undefined): string {
   const { NOTIFY_QUEUE_DATABASE_URL, DATABASE_URL } = process.env;
+  if (option !== undefined && option.trim() === '') throw new CliError(`--url is empty; expected ${URL_EXPECTED}.`);
   const url = option || NOTIFY_QUEUE_DATABASE_URL || DATABASE_URL;
   if (!url) {
     throw new CliError(`No database URL. Pass --url ${URL_EXPECTED}, or set NOTIFY_QUEUE_DATABASE_URL or DATABASE_URL.`);

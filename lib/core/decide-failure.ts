@@ -47,7 +47,9 @@ export async function decideFailure(
   let position = stored && isPosition(stored) ? stored : { stage: 0, retries: 0 };
   for (; position.stage < stages.length; position = { stage: position.stage + 1, retries: 0, moves: position.moves }) {
     const stage = stages[position.stage] as FailureModeSpec;
-    const decision = await ask(stage, { ...failure, retries: position.retries, state: position.state }, tools);
+    const { retries, state } = position;
+    // Only who is given the whole failure has its payload read, which may fail.
+    const decision = await ask(stage, { retries, retryDelayMs: failure.retryDelayMs }, () => ({ ...failure, retries, state }), tools);
     if (decision !== 'halt') return toVerdict(decision, position, failure.queue);
   }
   return { kind: 'abandon' };
@@ -59,7 +61,8 @@ function isPosition({ stage, retries, moves = 0 }: FailureState): boolean {
 
 function ask(
   stage: FailureModeSpec,
-  failure: Failure,
+  { retries, retryDelayMs }: Pick<Failure, 'retries' | 'retryDelayMs'>,
+  whole: () => Failure,
   tools: FailureTools,
 ): FailureDecision | Promise<FailureDecision> {
   switch (stage.mode) {
@@ -68,13 +71,13 @@ function ask(
     case 'move':
       return { moveTo: stage.queue };
     case 'custom':
-      return tools.custom(stage.className, failure);
+      return tools.custom(stage.className, whole());
     case 'retry':
-      if (failure.retries >= stage.times) return 'halt';
-      return stage.decide ? stage.decide(failure) : { retryIn: stage.delayMs ?? failure.retryDelayMs };
+      if (retries >= stage.times) return 'halt';
+      return stage.decide ? stage.decide(whole()) : { retryIn: stage.delayMs ?? retryDelayMs };
     case 'exponential-retry': {
-      if (failure.retries >= stage.times) return 'halt';
-      const whole = Math.min(Math.round(stage.base ** failure.retries - 1) * 1_000, stage.maxDelayMs);
+      if (retries >= stage.times) return 'halt';
+      const whole = Math.min(Math.round(stage.base ** retries - 1) * 1_000, stage.maxDelayMs);
       return { retryIn: stage.jitter ? Math.round(whole * (0.5 + tools.random() / 2)) : whole };
     }
   }

@@ -1,3 +1,4 @@
+import type { ArgumentsHost } from '@nestjs/common';
 import { ExternalContextCreator, type ApplicationConfig, type NestContainer } from '@nestjs/core';
 
 /** Which enhancers that the application registered for everything apply to jobs as well. */
@@ -14,6 +15,23 @@ export interface JobContexts {
 }
 
 const none = (): [] => [];
+
+interface ExceptionsHandler {
+  next: (error: unknown, host: ArgumentsHost) => unknown;
+  invokeCustomFilters(error: unknown, host: ArgumentsHost): unknown;
+}
+
+/** Without Nest's own filter, which comes after all others and would log each retry that is planned as an error. */
+function withQuietFilters(creator: ExternalContextCreator): ExternalContextCreator {
+  const { filtersContextCreator } = creator as unknown as { filtersContextCreator: { create(...args: unknown[]): ExceptionsHandler } };
+  const create = filtersContextCreator.create.bind(filtersContextCreator);
+  filtersContextCreator.create = (...args) => {
+    const handler = create(...args);
+    handler.next = (error, host) => handler.invokeCustomFilters(error, host);
+    return handler;
+  };
+  return creator;
+}
 
 /**
  * A maker of contexts that sees only those global enhancers that jobs are meant to have. Nest offers a choice for
@@ -36,7 +54,7 @@ export function jobContexts(nests: ExternalContextCreator, wanted: GlobalEnhance
     () => config.getGlobalRequestFilters(),
   ];
   return {
-    creator: ExternalContextCreator.fromContainer(view),
+    creator: withQuietFilters(ExternalContextCreator.fromContainer(view)),
     hasGlobals: () => all.some((list) => list().length > 0),
   };
 }

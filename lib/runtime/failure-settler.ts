@@ -22,8 +22,9 @@ export class FailureSettler {
 
   async settle(job: RunningJob, error: unknown): Promise<Settlement> {
     const record = toFailureRecord(error);
-    const { id: jobId, name, queue, payload, attempt, policy } = job;
-    const failure = { jobId, name, queue, payload, attempt, error, retryDelayMs: policy.retryDelayMs };
+    const { id: jobId, name, queue, attempt, policy } = job;
+    // Reading a payload may fail, so only a mode that wants it does.
+    const failure = { jobId, name, queue, attempt, error, retryDelayMs: policy.retryDelayMs, get payload() { return job.payload; } };
     try {
       const tools = { custom: this.askCustomMode, random: Math.random };
       const verdict = await inTime(decideFailure(policy.failureMode, failure, job.failureState, tools), policy.maxJobTimeMs);

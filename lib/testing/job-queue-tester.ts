@@ -11,7 +11,10 @@ import type { JobQueue } from '../job-queue.js';
 import { getJobConfigsToken, getJobQueueToken } from '../job-queue.tokens.js';
 import { DEFAULT_NAME, MODULE_NAME, RUNTIME } from '../notify-queue.constants.js';
 import { queueModules } from '../notify-queue.siblings.js';
-import { FINAL_STATES } from '../core/states.js';
+import { DURATION_EXPECTED, parseDuration } from '../core/duration.js';
+import { FINAL_STATES, JOB_STATES } from '../core/states.js';
+import { InvalidOptionError } from '../errors/configuration.errors.js';
+import { InvalidArgumentError } from '../errors/enqueue.errors.js';
 import { TestRuntime } from './fake/test-runtime.js';
 import { describeJob, select, type ExpectedJob, type JobSelector, type PayloadFor, type RecordFor, type Selection } from './selector.js';
 
@@ -77,6 +80,7 @@ export class JobQueueTester {
   ): Promise<RecordFor<Selector>> {
     const reader = new OptionReader(options, 'waitFor');
     const timeoutMs = reader.duration('timeout', 5_000);
+    if (!JOB_STATES.includes(state)) throw new InvalidOptionError('waitFor.state', state, JOB_STATES.join(', '));
     const selection = select(job, reader);
     const end = performance.now() + timeoutMs;
     for (;;) {
@@ -122,8 +126,9 @@ export class JobQueueTester {
 
   /** Lets time pass for due times. In mode `'inline'`, what gets due runs at its time. Timers and `Date` go on as they are. */
   async advance(time: Duration): Promise<void> {
-    const reader = new OptionReader({ time }, 'advance');
-    await this.needFake('advance').advance(reader.duration('time', 0));
+    const durationMs = parseDuration(time);
+    if (durationMs === undefined) throw new InvalidOptionError('advance.time', time, DURATION_EXPECTED);
+    await this.needFake('advance').advance(durationMs);
   }
 
   /** Forgets every job and config row; for use between tests. */
@@ -162,12 +167,17 @@ export class JobQueueTester {
  * The tester of an application's queue, fake or real.
  *
  * @param name of the `forRoot`, where it has one
- * @throws UnknownElementException of Nest, when there is no such queue
+ * @throws InvalidArgumentError when there is no such queue
  */
 export function getJobQueueTester(app: INestApplicationContext, name: string = DEFAULT_NAME): JobQueueTester {
+  const modules = queueModules(app.get(ModulesContainer));
+  const module = modules.find(({ providers }) => providers.get(MODULE_NAME)?.instance === name);
+  if (!module) {
+    const known = modules.map(({ providers }) => String(providers.get(MODULE_NAME)?.instance)).join(', ');
+    throw new InvalidArgumentError('name', `that of a NotifyQueueModule or NotifyQueueTestingModule of the application: ${known || 'there is none'}`, `'${name}'`);
+  }
   const queue = app.get<JobQueue>(getJobQueueToken(name), { strict: false });
   const configs = app.get<JobConfigs>(getJobConfigsToken(name), { strict: false });
-  const module = queueModules(app.get(ModulesContainer)).find(({ providers }) => providers.get(MODULE_NAME)?.instance === name);
-  const runtime: unknown = module?.providers.get(RUNTIME)?.instance;
+  const runtime: unknown = module.providers.get(RUNTIME)?.instance;
   return new JobQueueTester(queue, configs, runtime instanceof TestRuntime ? runtime : undefined);
 }

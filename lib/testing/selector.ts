@@ -64,7 +64,7 @@ export function select(selector: JobSelector, reader: OptionReader): Selection {
   const priority = reader.integer('priority', Number.NaN, -32_768, 32_767);
   const delayMs = reader.duration('delay', Number.NaN);
   const runAt = reader.raw('runAt');
-  if (runAt !== undefined && !(runAt instanceof Date)) throw new InvalidOptionError(reader.name('runAt'), runAt, 'a Date');
+  if (runAt !== undefined && !(runAt instanceof Date && !Number.isNaN(runAt.getTime()))) throw new InvalidOptionError(reader.name('runAt'), runAt, 'a valid Date');
   reader.done();
   return {
     id,

@@ -9,13 +9,25 @@ const pages = readdirSync(resolve(root, 'docs'), { recursive: true, encoding: 'u
   .filter((path) => path.endsWith('.md'))
   .map((path) => `docs/${path.replaceAll('\\', '/')}`);
 
+const IMPORT = /^import \{([^}]*)\} from '(nestjs-notify-queue[^']*)';$/gm;
+
+/** What the code takes from this package, by the paths that users write. */
+function imports(source: string, code: string): string {
+  const lines = [...source.matchAll(IMPORT)].flatMap(([, names = '', from]) => {
+    const used = names.split(',').map((name) => name.trim()).filter((name) => name && new RegExp(`\\b${name.replace(/^type /, '')}\\b`).test(code));
+    return used.length > 0 ? [`import { ${used.join(', ')} } from '${from}';\n`] : [];
+  });
+  return lines.length > 0 && !code.startsWith('import ') ? `${lines.join('')}\n` : '';
+}
+
 /** The lines between `// #region name` and `// #endregion`, without their common indent. */
 function region(file: string, name: string): string {
   const source = readFileSync(resolve(root, 'docs/examples', file), 'utf8');
   const body = new RegExp(`^ *// #region ${name}\\n([\\s\\S]*?)^ *// #endregion`, 'm').exec(source)?.[1];
   if (body === undefined) throw new Error(`docs/examples/${file} has no region ${name}`);
   const indent = Math.min(...body.split('\n').filter((line) => line.trim()).map((line) => line.search(/\S/)));
-  return body.split('\n').map((line) => line.slice(indent)).join('\n');
+  const code = body.split('\n').map((line) => line.slice(indent)).join('\n');
+  return imports(source, code) + code;
 }
 
 /** `UPDATE_DOCS=1 npx vitest run test/unit/docs.test.ts` writes the code into the pages. */

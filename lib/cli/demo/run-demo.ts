@@ -21,7 +21,9 @@ const LINE_MS = 1_000;
 /** Runs until its time is over or a signal comes, and leaves nothing behind. @throws CliError */
 export async function runDemo({ url, rate, seconds, json }: DemoOptions): Promise<void> {
   const end = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end.abort());
+  // Also a second time: what the demo made is taken away first.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end.abort());
+  process.stdout.on('error', () => end.abort());
   if (!json) console.error('Starting ...');
   const database = await openDemoDatabase(url);
   try {

@@ -30,6 +30,9 @@ export async function addToModule(text: string, { additions, imports, provider }
     changed = imports.reduce<string | undefined>((content, item) => content && new Manager(content).insert('imports', item), text);
   }
   changed = changed && new Manager(changed).insert('providers', provider);
+  if (changed && !imports.every((item) => changed?.includes(item))) {
+    throw new CliError(`The module's imports are no list that can be added to. Add by hand: ${imports.join(', ').replaceAll(/\s+/g, ' ')}`);
+  }
   return changed && addImports(changed, additions);
 }
 

@@ -38,7 +38,7 @@ export async function planInit(read: ReadFile, moduleOption?: string): Promise<I
 }
 
 async function moduleChanges({ module, modulePath, isEsm }: Project, read: ReadFile): Promise<Wanted[]> {
-  if (module.includes(PACKAGE)) return [];
+  if (hasQueue(module)) return [];
   const folder = modulePath.slice(0, modulePath.lastIndexOf('/') + 1);
   const extension = isEsm ? '.js' : '';
   const migrations = migrationScripts.map((script) => ({ script, file: migrationFile(script, DEFAULT_SCHEMA, 'typescript') }));
@@ -56,13 +56,17 @@ async function moduleChanges({ module, modulePath, isEsm }: Project, read: ReadF
     imports: [...(hasTypeOrm(module) ? [] : [typeOrm(names)]), 'NotifyQueueModule.forRoot()'],
     provider: 'GreetingJobs',
   });
-  if (text === undefined) throw new CliError(`${modulePath} has no class with @Module(). Name the file of your root module with --module.`);
+  if (text === undefined) throw new CliError(`${modulePath} has no @Module() with its metadata written out. Name the file of your root module with --module.`);
   const jobs = `${folder}greeting.jobs.ts`;
   return [
     { path: modulePath, text },
     ...migrations.map(({ file }) => ({ path: `${folder}migrations/${file.name}${file.extension}`, text: file.text })),
     { path: jobs, text: (await read(jobs)) ?? firstJobs },
   ];
+}
+
+function hasQueue(module: string): boolean {
+  return /from\s*(['"])nestjs-notify-queue\1/.test(module);
 }
 
 function hasTypeOrm(module: string): boolean {
@@ -92,7 +96,7 @@ function stepsOf({ module }: Project, changes: readonly Change[]): string[] {
   if (changes.length === 0) return [];
   return [
     ...(changes.some(({ path }) => path === 'package.json') ? ['npm install   # brings the lock file up to date'] : []),
-    ...(hasTypeOrm(module) && !module.includes(PACKAGE) ? ['add the new migration to your data source and run it, or: npx notify-queue migrate'] : []),
+    ...(hasTypeOrm(module) && !hasQueue(module) ? ['add the new migration to your data source and run it, or: npx notify-queue migrate'] : []),
     'DATABASE_URL=postgres://user:password@localhost:5432/database npm start',
     `npx notify-queue jobs enqueue greet '{"name":"Ada"}' --wait   # with the same DATABASE_URL`,
   ];

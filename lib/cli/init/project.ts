@@ -34,8 +34,10 @@ export async function readProject(read: ReadFile, moduleOption: string | undefin
 
 function parse(path: string, text: string): Record<string, unknown> {
   try {
-    return JSON.parse(text) as Record<string, unknown>;
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
   } catch (error) {
     throw new CliError(`${path} is not JSON. Correct it, and try again.`, { cause: error });
   }
+  throw new CliError(`${path} is no JSON object. Correct it, and try again.`);
 }

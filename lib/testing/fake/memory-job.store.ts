@@ -11,6 +11,8 @@ export interface MemoryJobEvents {
   /** Stored, maybe in a transaction that is still open. */
   inserted(jobs: readonly MemoryJob[]): Promise<void>;
   changed(id: string): void;
+  /** @throws QueueClosedError after the application was closed */
+  refuseClosed(): void;
   /** A job that runs shall end. */
   abort(id: string): void;
 }
@@ -25,6 +27,7 @@ export class MemoryJobStore implements JobStore, EnqueueStore {
   ) {}
 
   async insert(newJobs: readonly NewJob[], manager?: EntityManager): Promise<void> {
+    this.events.refuseClosed();
     const rows = newJobs.map((job) => toMemoryJob(job, this.clock.now()));
     const added = this.transactions.run(manager, ({ jobs }) => {
       const unknown = rows.filter(({ id }) => !jobs.has(id));

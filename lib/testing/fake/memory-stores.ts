@@ -1,12 +1,13 @@
 import type { SchemaVersion } from '../../interfaces/job-queue-stats.interface.js';
 import type { EventStore } from '../../interfaces/ports/index.js';
 import { SignalHub } from '../../runtime/signal-hub.js';
+import { QueueClosedError } from '../../errors/database.errors.js';
 import { TestClock } from './clock.js';
 import { MemoryConfigStore } from './memory-config.store.js';
 import { MemoryJobStore, type MemoryJobEvents } from './memory-job.store.js';
 import { createTransactions, type MemoryState } from './memory-state.js';
 
-export interface MemoryHooks extends MemoryJobEvents {
+export interface MemoryHooks extends Omit<MemoryJobEvents, 'refuseClosed'> {
   configChanged(): void;
   /** Of job events, as other processes would hear it. */
   published(payload: string): void;
@@ -25,6 +26,7 @@ export class MemoryStores {
   };
   /** Set by whoever runs the jobs. */
   hooks: MemoryHooks | undefined;
+  private closed = false;
   private readonly state: MemoryState = { jobs: new Map(), configs: new Map() };
   private readonly transactions = createTransactions(this.state);
 
@@ -32,9 +34,15 @@ export class MemoryStores {
     this.configs = new MemoryConfigStore(this.transactions, this.clock, () => this.hooks?.configChanged());
     this.jobs = new MemoryJobStore(this.state, this.transactions, this.clock, {
       inserted: async (jobs) => this.hooks?.inserted(jobs),
+      refuseClosed: () => this.refuseClosed(),
       changed: (id) => this.hooks?.changed(id),
       abort: (id) => this.hooks?.abort(id),
     });
+  }
+
+  /** @throws QueueClosedError */
+  private refuseClosed(): void {
+    if (this.closed) throw new QueueClosedError('The queue is closed: the application has been shut down.');
   }
 
   get reservations(): MemoryJobStore {
@@ -53,6 +61,7 @@ export class MemoryStores {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     this.transactions.close();
   }
 }

@@ -15,6 +15,8 @@ import { TestRunner } from './test-runner.js';
 
 /** More runs than this in one `drain` are jobs that enqueue each other for ever. */
 const MAX_RUNS = 10_000;
+/** In mode inline each of these waits for the next one. */
+const MAX_DEPTH = 100;
 
 type Runtime = Pick<NotifyQueueRuntime, 'signals' | 'listening' | 'stats' | 'takeOver' | 'start' | 'startEngine' | 'stopEngine' | 'stop'>;
 type Batcher = Pick<EnqueueBatcher, 'add' | 'drain' | 'calls' | 'inserts'>;
@@ -35,6 +37,7 @@ export class TestRuntime implements Runtime {
     drain: async () => undefined,
   };
   private readonly runner: TestRunner;
+  private depth = 0;
 
   constructor(
     readonly mode: TestMode,
@@ -133,7 +136,13 @@ export class TestRuntime implements Runtime {
   }
 
   private async runAll(jobs: readonly MemoryJob[]): Promise<void> {
-    for (const job of jobs) if (this.runs(job)) await this.runner.run(job);
+    if (this.depth >= MAX_DEPTH) throw new JobStateError(`Jobs have enqueued each other ${MAX_DEPTH} deep, each before the one before it ended. Use mode 'manual' for jobs that go on for ever.`);
+    this.depth++;
+    try {
+      for (const job of jobs) if (this.runs(job)) await this.runner.run(job);
+    } finally {
+      this.depth--;
+    }
   }
 
   private runnable(): MemoryJob[] {

@@ -163,7 +163,9 @@ export class AppModule {}
     [{}, 'There is no package.json here'],
     [{ 'package.json': '{' }, 'package.json is not JSON'],
     [{ 'package.json': '{}' }, 'package.json has no dependency @nestjs/core'],
-    [{ 'package.json': MANIFEST, 'src/app.module.ts': 'export const x = 1;' }, 'src/app.module.ts has no class with @Module()'],
+    [{ 'package.json': MANIFEST, 'src/app.module.ts': 'export const x = 1;' }, 'src/app.module.ts has no @Module() with its metadata written out'],
+    [{ 'package.json': 'null' }, 'package.json is no JSON object'],
+    [{ 'package.json': MANIFEST, 'src/app.module.ts': '// like nestjs-notify-queue\n@Module({ imports: shared, providers: [...shared] })\nexport class AppModule {}' }, "The module's imports are no list that can be added to. Add by hand: TypeOrmModule.forRoot("],
   ])('says what is missing in %j', async (files, message) => {
     const { init } = await project(files as Record<string, string>);
     expect(await init()).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining(message) });

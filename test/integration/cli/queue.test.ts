@@ -43,6 +43,9 @@ describe('jobs, queues and configs on the command line', () => {
 
   it.each([
     [['jobs', 'enqueue', 'x', '{"n":'], /Expected JSON/],
+    [['jobs', 'enqueue', 'x', '{"n":12345678901234567890,"t":"99999999999999999999"}'], /12345678901234567890 is a number that JavaScript cannot hold/],
+    [['jobs', 'enqueue', 'x', '--run-at', '2030-02-31'], /Expected a date/],
+    [['jobs', 'list', '--url', ''], /--url is empty/],
     [['jobs', 'enqueue', 'x', '--delay', 'soon'], /Expected a duration/],
     [['jobs', 'enqueue', 'x', '--run-at', 'soon'], /Expected a date/],
     [['jobs', 'enqueue', 'x', '--delay', '1s', '--run-at', '2027-01-31'], /cannot be used with/],

@@ -275,6 +275,22 @@ describe('enhancers of job handlers', () => {
     expect(seen).toEqual(['Forbidden resource']);
   });
 
+  it('a planned retry of a handler with enhancers is no error in the log', async () => {
+    @Injectable()
+    class Handlers {
+      @JobHandler('planned', { failureMode: Retry({ times: 2, delay: 0 }) })
+      run(@JobPayload() payload: number, @JobRef() job: Job) {
+        if (job.attempt < 3) throw new Error('PLANNED');
+        return payload;
+      }
+    }
+    for (const enhancers of [{}, { filters: true }]) {
+      const { queue, logger } = await start({ providers: [Handlers], queue: { enhancers } });
+      expect(await queue.result(await queue.enqueue('planned', 7))).toBe(7);
+      expect([...logger.of('error'), ...logger.of('warn')]).toEqual([]);
+    }
+  });
+
   it('metadata of the method and the class is found by a Reflector', async () => {
     @Injectable()
     class Roles implements CanActivate {

@@ -23,6 +23,11 @@ describe('which jobs a process runs', () => {
     expect(await two.queue.result(printed.id)).toBe('printed');
   });
 
+  it('runQueues: somebody is told when they are nobody’s', async () => {
+    const { logger } = await start({ providers: [mail, print], queue: { runQueues: ['mial'] } });
+    expect(logger.of('warn')).toEqual(['This process runs no jobs: no handler is for any of runQueues (mial). Handlers here are for: mail, print']);
+  });
+
   it('runQueues: none at all', async () => {
     const { queue, logger } = await start({ providers: [mail], queue: { runQueues: [] } });
     expect(mapped(logger.of('log'))).toEqual([]);

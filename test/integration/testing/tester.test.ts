@@ -64,6 +64,10 @@ describe('mode fake', () => {
     await expect(jobs.expectEnqueued(Send, { dealy: '5m' } as never)).rejects.toMatchObject({ code: 'INVALID_OPTION', option: 'expectEnqueued.dealy' });
     await expect(jobs.expectEnqueued(Send, { delay: 'soon' as '1s' })).rejects.toMatchObject({ code: 'INVALID_OPTION' });
     await expect(jobs.expectEnqueued('' as 'x')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(jobs.advance(undefined as never)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+    await expect(jobs.waitFor(Send, 'done' as never)).rejects.toMatchObject({ code: 'INVALID_OPTION', option: 'waitFor.state' });
+    await expect(jobs.expectEnqueued(Send, { runAt: new Date(NaN) })).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+    expect(() => getJobQueueTester(app, 'billing')).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('default') }));
     await expect(jobs.advance(-1)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
     expect(() => NotifyQueueTestingModule.forRoot({ mode: 'quick' as 'fake' })).toThrow(/'testing.mode' is 'quick'; expected 'fake' or 'inline' or 'manual'/);
     expect(() => NotifyQueueTestingModule.forRoot({ name: '' })).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
@@ -199,6 +203,14 @@ describe('mode inline', () => {
     expect(await queue.get(job.id)).toMatchObject({ state: 'completed' });
     await app.close();
     await jobs.expectEnqueued('inner', { state: 'completed' });
+    await expect(queue.enqueue('inner', {})).rejects.toMatchObject({ code: 'QUEUE_CLOSED' });
+  });
+
+  it('ends jobs that enqueue each other for ever', async () => {
+    const { app, queue, jobs } = await start({ mode: 'inline' }, handle({ again: () => queue.enqueue('again', {}) }));
+    await queue.enqueue('again', {});
+    expect((await jobs.enqueued('again', { state: 'abandoned' }))[0]!.failure).toMatchObject({ code: 'JOB_STATE', message: expect.stringContaining('100 deep') });
+    await app.close();
   });
 
   it('leaves what is not due until the clock gets there', async () => {

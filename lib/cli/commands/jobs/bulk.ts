@@ -44,7 +44,7 @@ export function addBulk(command: Command): Command {
 export async function runBulk(bulk: Bulk, ids: readonly string[], options: BulkOptions): Promise<void> {
   const { max, dryRun, yes, json } = options;
   const byIds = ids.length > 0;
-  if (byIds === hasCriteria(options)) throw new CliError('Name the jobs by their ids, or choose them by --queue, --name, --state and the like.');
+  if (byIds === hasCriteria(options)) throw new CliError('Name the jobs by their ids, or choose them by --queue, --name, --state and the like, one of the two.');
   await withQueue(options, async (queue) => {
     const chosen = byIds ? ids : await choose(queue, bulk, options);
     if (chosen.length > max) throw new CliError(`These are more than ${max} jobs. Choose fewer, or raise --max.`);

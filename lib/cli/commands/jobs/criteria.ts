@@ -42,6 +42,8 @@ function parseStates(value: string): JobState[] {
 
 export function parseDate(value: string): Date {
   const date = new Date(value);
-  if (Number.isNaN(date.getTime())) throw new InvalidArgumentError("Expected a date, such as 2027-01-31 or '2027-01-31T12:00:00Z'.");
+  const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)/.exec(value) ?? [];
+  const exists = day === undefined || new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
+  if (Number.isNaN(date.getTime()) || !exists) throw new InvalidArgumentError("Expected a date, such as 2027-01-31 or '2027-01-31T12:00:00Z'.");
   return date;
 }

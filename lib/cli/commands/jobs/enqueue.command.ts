@@ -46,11 +46,12 @@ async function enqueue(name: string, payload: unknown, options: EnqueueCommandOp
   await withQueue(options, async ({ jobs }) => {
     const job = await jobs.enqueue(name, payload === undefined ? {} : payload, { queue, delay, runAt, priority, id });
     if (wait === undefined) return print(json, job, () => job.id);
+    if (process.stderr.isTTY) console.error(`Enqueued ${job.id}, waiting ...`);
     try {
       await jobs.result(job, { timeout: (wait === true ? DEFAULT_WAIT : wait) as Duration });
     } catch (error) {
       const code = peek(error, 'code');
-      if (code === 'RESULT_TIMEOUT') throw new CliError(oneLine(error), { exitCode: 2 });
+      if (code === 'RESULT_TIMEOUT') throw new CliError(oneLine(error), { exitCode: 2, cause: error });
       if (code !== 'JOB_ABANDONED' && code !== 'JOB_CANCELLED') throw error;
       process.exitCode = 1;
     }
