@@ -24,6 +24,7 @@ export type JobInput = JobDefinition | string;
 
 const MAX_BULK_ROWS = 10_000;
 const MAX_TAGS = 20;
+const TAGS_EXPECTED = `at most ${MAX_TAGS} tags, each ${NAME_EXPECTED}`;
 const MAX_CONTEXT_BYTES = 8_192;
 const MAX_BULK_CHARS = 64 * 1_048_576;
 const BULK_ADVICE = 'Enqueue in several calls.';
@@ -148,10 +149,10 @@ export class NewJobs {
 
 /** @throws InvalidOptionError */
 function readTags(reader: OptionReader): readonly string[] | undefined {
-  const tags = reader.value<readonly string[]>('tags', [], `at most ${MAX_TAGS} tags, each ${NAME_EXPECTED}`, (value) =>
-    isArray(value) && value.length <= MAX_TAGS && value.every(isName) ? (value as string[]) : undefined,
+  const tags = reader.value<readonly string[] | undefined>('tags', undefined, TAGS_EXPECTED, (value) =>
+    isArray(value) && value.length <= MAX_TAGS && value.every(isName) ? [...new Set(value as string[])] : undefined,
   );
-  return tags.length > 0 ? [...new Set(tags)] : undefined;
+  return tags?.length ? tags : undefined;
 }
 
 /** What travels with the jobs, as JSON text. @throws UnstorableValueError, ValueTooLargeError */

@@ -36,6 +36,7 @@ export class OptionReader {
   }
 
   duration(key: string, fallback: number, minimumMs = 0, maximumMs = MAX_DURATION_MS): number {
+    if (this.raw(key) === undefined) return fallback;
     const least = minimumMs ? `, at least ${minimumMs} ms` : '';
     const most = maximumMs < MAX_DURATION_MS ? `, at most ${formatDuration(maximumMs)}` : '';
     return this.value(key, fallback, `${DURATION_EXPECTED}${least}${most}`, (value) => {
@@ -50,6 +51,7 @@ export class OptionReader {
   }
 
   integer(key: string, fallback: number, minimum: number, maximum: number): number {
+    if (this.raw(key) === undefined) return fallback;
     return this.value(key, fallback, `an integer from ${minimum} to ${maximum}`, (value) =>
       Number.isInteger(value) && (value as number) >= minimum && (value as number) <= maximum
         ? (value as number)
@@ -62,6 +64,7 @@ export class OptionReader {
   }
 
   oneOf<T extends string>(key: string, fallback: T, choices: readonly T[]): T {
+    if (this.raw(key) === undefined) return fallback;
     return this.value(key, fallback, choices.map((choice) => `'${choice}'`).join(' or '), (value) =>
       choices.includes(value as T) ? (value as T) : undefined,
     );

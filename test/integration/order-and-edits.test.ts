@@ -48,6 +48,7 @@ describe('tags', () => {
     expect(await payloads('urgent')).toEqual([1, 2, 3]);
     expect(await payloads(['urgent', 'customer:7'])).toEqual([1]);
     expect(await payloads('customer')).toEqual([]);
+    expect((await queue.get((await queue.enqueue('note', 4, { tags: [] })).id))!.tags).toEqual([]);
     for (const tags of ['urgent', [''], [1], Array.from({ length: 21 }, (_, n) => `${n}`)]) {
       await expect(queue.enqueue('note', 1, { tags } as never)).rejects.toMatchObject({ code: 'INVALID_OPTION', option: 'enqueue.tags' });
     }
