@@ -17,8 +17,13 @@ type MetadataManager = new (content: string) => { insert(metadata: string, symbo
 
 const IMPORT = /^import\s[\s\S]*?from\s*(['"])[^'"]+\1;?[ \t]*$/gm;
 
-/** The text of a module with more in it; undefined when it has no `@Module()`. @throws CliError */
-export async function addToModule(text: string, { additions, imports, provider }: ModuleAdditions): Promise<string | undefined> {
+/** The text of a module with more in it, with the line ends that it has; undefined when it has no `@Module()`. @throws CliError */
+export async function addToModule(text: string, additions: ModuleAdditions): Promise<string | undefined> {
+  const changed = await add(text.replaceAll('\r\n', '\n'), additions);
+  return text.includes('\r\n') ? changed?.replaceAll('\n', '\r\n') : changed;
+}
+
+async function add(text: string, { additions, imports, provider }: ModuleAdditions): Promise<string | undefined> {
   const Manager = await loadManager();
   // Nest's own generators write a list in one line, which is long for modules with options.
   const empty = /\bimports:\s*\[\s*\]/.exec(text);

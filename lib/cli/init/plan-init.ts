@@ -92,11 +92,14 @@ function manifestChanges({ manifest }: Project): Wanted[] {
   return [{ path: 'package.json', text: `${JSON.stringify({ ...parsed, dependencies: Object.fromEntries(dependencies) }, undefined, 2)}\n` }];
 }
 
-function stepsOf({ module }: Project, changes: readonly Change[]): string[] {
+function stepsOf({ module, main, mainPath }: Project, changes: readonly Change[]): string[] {
   if (changes.length === 0) return [];
   return [
     ...(changes.some(({ path }) => path === 'package.json') ? ['npm install   # brings the lock file up to date'] : []),
     ...(hasTypeOrm(module) && !hasQueue(module) ? ['add the new migration to your data source and run it, or: npx notify-queue migrate'] : []),
+    ...(main !== undefined && !main.includes('enableShutdownHooks') && !changes.some(({ path }) => path === mainPath)
+      ? [`call app.enableShutdownHooks() in ${mainPath}, so that running jobs may end when the process is told to stop`]
+      : []),
     'DATABASE_URL=postgres://user:password@localhost:5432/database npm start',
     `npx notify-queue jobs enqueue greet '{"name":"Ada"}' --wait   # with the same DATABASE_URL`,
   ];

@@ -146,6 +146,18 @@ export class AppModule {}
 `);
   });
 
+  it('keeps the line ends of a file, and says what it could not change', async () => {
+    const { init, read } = await project({
+      'package.json': MANIFEST,
+      'src/app.module.ts': MODULE.replaceAll('\n', '\r\n'),
+      'src/main.ts': 'NestFactory.create(AppModule).then((app) => app.listen(3000));\n',
+    });
+    expect((await init()).stdout).toContain('call app.enableShutdownHooks() in src/main.ts');
+    const changed = await read('src/app.module.ts');
+    expect(changed.match(/\n/g)).toHaveLength(changed.match(/\r\n/g)!.length);
+    expect(changed).toContain('NotifyQueueModule.forRoot(),\r\n');
+  });
+
   it('leaves a job of that name alone, and takes another module where it is told to', async () => {
     const { init, read } = await project({
       'package.json': MANIFEST,
