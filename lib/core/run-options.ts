@@ -61,20 +61,28 @@ export function decodeRunSettings(text: string | null): RunSettings {
 
 /** What travels with the job, in the text that `encodeRunSettings` wrote. */
 export function decodeContext(text: string | null): Readonly<Record<string, unknown>> {
-  const { context } = ((text === null ? undefined : JSON.parse(text)) ?? {}) as { context?: unknown };
+  const { context } = parse(text);
   return typeof context === 'object' && context !== null ? (context as Record<string, unknown>) : NOTHING;
 }
 
 /** The version of the payload, in the text that `encodeRunSettings` wrote; of what somebody else wrote, 1. */
 export function decodePayloadVersion(text: string | null): number {
-  const { payloadVersion } = ((text === null ? undefined : JSON.parse(text)) ?? {}) as { payloadVersion?: unknown };
+  const { payloadVersion } = parse(text);
   return typeof payloadVersion === 'number' && Number.isInteger(payloadVersion) && payloadVersion >= 1 ? payloadVersion : 1;
 }
 
 /** The tags, in the text that `encodeRunSettings` wrote. */
 export function decodeTags(text: string | null): readonly string[] {
-  const { tags } = ((text === null ? undefined : JSON.parse(text)) ?? {}) as { tags?: unknown };
-  return Array.isArray(tags) ? (tags as string[]) : [];
+  return toTags(parse(text).tags);
+}
+
+/** Of what somebody wrote by SQL, the part that can be tags. */
+export function toTags(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((tag) => typeof tag === 'string') : [];
+}
+
+function parse(text: string | null): { readonly context?: unknown; readonly payloadVersion?: unknown; readonly tags?: unknown } {
+  return (text === null ? undefined : JSON.parse(text)) ?? NOTHING;
 }
 
 const NOTHING = Object.freeze({});

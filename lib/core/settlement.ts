@@ -3,7 +3,8 @@ import type { FailureState, FailureVerdict } from './decide-failure.js';
 
 /** What became of one run; the executor's answer. It never throws, so this is all there is. */
 export type Outcome =
-  | { readonly kind: 'returned'; readonly result: string | null }
+  /** `stored` is the result as a codec has it. */
+  | { readonly kind: 'returned'; readonly result: string | null; readonly stored: string | null }
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'abandoned'; readonly error: unknown }
   /** `trouble`: why, where somebody should know. */

@@ -57,9 +57,10 @@ export class JobExecutor {
   private returned(job: RunningJob, value: unknown): Outcome {
     // Work that ended well within the last moments of a shutdown is done.
     if (job.abortReason && !(job.abortReason instanceof ShutdownError)) return this.aborted(job);
-    if (value === undefined || value === null) return { kind: 'returned', result: null };
+    if (value === undefined || value === null) return { kind: 'returned', result: null, stored: null };
     try {
-      return { kind: 'returned', result: encodeJson(value, 'result', this.maxResultSize) };
+      const result = encodeJson(value, 'result', this.maxResultSize);
+      return { kind: 'returned', result, stored: job.encode(result, 'result') };
     } catch (error) {
       // Running it again would do the work again and end here again.
       return { kind: 'abandoned', error };

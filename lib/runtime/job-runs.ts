@@ -137,7 +137,7 @@ export class JobRuns {
     switch (outcome.kind) {
       case 'returned':
         this.tools.successes.expect(job, outcome.result);
-        return finish(job, 'completed', outcome.result && job.encode(outcome.result, 'result'));
+        return finish(job, 'completed', outcome.stored);
       case 'abandoned':
       case 'cancelled': {
         const failure = toFailureRecord(outcome.error);
@@ -146,7 +146,7 @@ export class JobRuns {
         return finish(job, outcome.kind, null, failure);
       }
       case 'snoozed':
-        if (outcome.trouble && this.repeats.isDue(`${job.name} ${outcome.trouble}`)) {
+        if (outcome.trouble && this.repeats.isDue(job.name)) {
           this.tools.log.warn(`Job ${job.name} cannot run here: ${outcome.trouble}`, fieldsOf(job));
         }
         return giveBack(job, Math.max(outcome.delayMs, 1));

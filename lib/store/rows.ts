@@ -1,3 +1,4 @@
+import { toTags } from '../core/run-options.js';
 import type { JobConfig } from '../interfaces/job-config.interface.js';
 import type { InstanceStatus, JobRecord } from '../interfaces/job-record.interface.js';
 import type { Row } from './database.js';
@@ -22,7 +23,7 @@ export function toJobRecord(row: Row): JobRecord {
     progress: json(row['progress']),
     result: json(row['result']),
     failure: json(row['failure']) as JobRecord['failure'],
-    tags: (json(row['tags']) as string[] | null) ?? [],
+    tags: toTags(json(row['tags'])),
   };
 }
 

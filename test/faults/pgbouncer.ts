@@ -1,11 +1,11 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { postgresAccount, type PostgresAccount } from '../../sample/database/embedded-postgres/account.js';
+import { freePort } from '../../sample/database/embedded-postgres/server.js';
 import { withClient } from '../support/server.js';
 import { until } from '../support/wait.js';
 
@@ -103,13 +103,4 @@ export class PgBouncer {
     const { user } = this.account;
     if (user) await chown(path, user.uid, user.gid);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -129,6 +129,27 @@ describe('encryption', () => {
     expect(await queue.get(job.id)).toMatchObject({ failure: { message: 'away' } });
   });
 
+  it('a codec that cannot store a result gives the job up, which would do its work again', async () => {
+    const codec = {
+      encode(json: string, { kind }: { kind: string }) {
+        if (kind === 'result') throw new Error('no key');
+        return json;
+      },
+      decode: (value: unknown) => value,
+    };
+    const { queue } = await start({ providers: [handle({ own: () => 1 })], queue: { codec } });
+    const job = await queue.enqueue('own', {}, { failureMode: Retry({ times: 5 }) });
+    await expect(queue.result(job)).rejects.toMatchObject({ code: 'JOB_ABANDONED', failure: { message: 'no key' } });
+  });
+
+  it('tells once a minute of all the jobs whose key it does not have', async () => {
+    const producer = await start({ queue: { role: 'producer', codec: both } });
+    await producer.queue.enqueueMany('echo', [1, 2, 3]);
+    const behind = await start({ providers: [echo], queue: { codec: onlyOld } });
+    await until(async () => (await producer.queue.status('default')).scheduled === 3);
+    expect(behind.logger.of('warn')).toHaveLength(1);
+  });
+
   it('refuses keys that are none, without showing them', () => {
     for (const options of [{}, { keys: {}, current: 'a' }, { keys: { a: 'c2hvcnQgc2VjcmV0' }, current: 'a' }, { keys: { a: OLD }, current: 'b' }, { keys: { a: OLD } }, { keys: { a: OLD }, current: 'a', more: 1 }]) {
       try {
