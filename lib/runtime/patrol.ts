@@ -23,6 +23,8 @@ const SECOND_LOOK_MS = 200;
  */
 export class Patrol {
   private page = 0;
+  /** There were blocked jobs at the last look. */
+  sawBlocked = false;
   /** A stray was there that could not be rescued. */
   private missed = false;
   private looksAgain = 0;
@@ -97,6 +99,7 @@ export class Patrol {
     const { instanceId, trusted } = this.lease;
     const found = await this.store.patrol(instanceId, this.page, pages, this.searchedFor);
     this.page = found.nextPage;
+    this.sawBlocked = found.blocked;
     const strays = found.strays.filter((id) => !this.setAside.has(id));
     let rescued = 0;
     for (let i = 0; i < strays.length; i += RESCUE_BATCH) rescued += await this.rescue(strays.slice(i, i + RESCUE_BATCH));

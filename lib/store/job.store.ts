@@ -40,6 +40,7 @@ export class PgJobStore implements JobStore {
         page.cursor ?? null,
         page.limit + 1,
         criteria.tags === undefined ? null : JSON.stringify({ tags: [criteria.tags].flat() }),
+        criteria.group ?? null,
       ],
       'finding jobs',
     );
@@ -123,6 +124,7 @@ function toQueueStatus(queue: string, row: Row | undefined, suspended: boolean):
     available: Number(row?.['available'] ?? 0),
     reserved: Number(row?.['reserved'] ?? 0),
     held: Number(row?.['held'] ?? 0),
+    blocked: Number(row?.['blocked'] ?? 0),
     oldestDueMs: oldest === null || oldest === undefined ? null : Number(oldest),
   };
 }
