@@ -77,19 +77,37 @@ BEGIN
 END $$;
 `;
 
-/** Gives up slots of groups: as many as `slots` says of each key. Resolves to how many blocked jobs took them. */
+/**
+ * Gives up slots of groups: as many as `slots` says of each key. Where that is none, and where nothing is known of the group, the
+ * next blocked job takes the place of the one that would have asked for a slot. Answers how many blocked jobs may run now.
+ */
 const leave = ({ schema }: Names): string => `
 CREATE OR REPLACE FUNCTION ${schema}.group_leave(of_queue text, keys text[], slots integer[], names text[] DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+  known text[];
+  asking integer := 0;
 BEGIN
   WITH left_by AS (
     SELECT l.key, sum(l.slots)::int AS slots FROM unnest(keys, slots) AS l (key, slots) GROUP BY l.key
   ), held AS MATERIALIZED (
     SELECT g.key FROM ${schema}.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys) ORDER BY g.key FOR UPDATE
+  ), freed AS (
+    UPDATE ${schema}.job_groups g SET running = greatest(g.running - l.slots, 0), touched_at = clock_timestamp()
+    FROM held h JOIN left_by l ON l.key = h.key WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = h.key
+    RETURNING g.key, l.slots
   )
-  UPDATE ${schema}.job_groups g SET running = greatest(g.running - l.slots, 0), touched_at = clock_timestamp()
-  FROM held h JOIN left_by l ON l.key = h.key WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = h.key;
-  RETURN ${schema}.group_pull(of_queue, keys, names);
+  SELECT array_agg(f.key) FILTER (WHERE f.slots > 0) INTO known FROM freed f;
+  IF cardinality(known) IS DISTINCT FROM cardinality(keys) THEN
+    UPDATE ${schema}.jobs j SET blocked = false, due_at = NULL WHERE j.blocked AND j.id = ANY (ARRAY(
+      SELECT n.id FROM unnest(keys) AS k (key) CROSS JOIN LATERAL (
+        SELECT b.id FROM ${schema}.jobs b WHERE b.queue = of_queue AND b.group_key = k.key AND b.blocked ORDER BY b.priority, b.run_at, b.id LIMIT 1
+      ) n WHERE k.key <> ALL (COALESCE(known, '{}'))
+    ));
+    GET DIAGNOSTICS asking = ROW_COUNT;
+    IF asking > 0 THEN PERFORM ${schema}.wake_queue(of_queue); END IF;
+  END IF;
+  RETURN asking + CASE WHEN known IS NULL THEN 0 ELSE ${schema}.group_pull(of_queue, known, names) END;
 END $$;
 `;
 
@@ -110,7 +128,7 @@ DECLARE
   free_keys text[];
 BEGIN
   WITH wanted AS MATERIALIZED (
-    SELECT w.key, COALESCE((p.own ->> 'concurrency')::int, CASE WHEN w.key < chr(32) THEN 1 END, (policy ->> 'concurrency')::int, 1) AS concurrency,
+    SELECT w.key, COALESCE((p.own ->> 'concurrency')::int, CASE WHEN ascii(w.key) = 1 THEN 1 END, (policy ->> 'concurrency')::int, 1) AS concurrency,
       COALESCE(p.own ->> 'rate', policy ->> 'rate')::float8 AS rate, COALESCE(p.own ->> 'burst', policy ->> 'burst')::int AS burst
     FROM (SELECT DISTINCT u AS key FROM unnest(keys) AS u) w, LATERAL (SELECT policy -> 'groups' -> w.key AS own OFFSET 0) p
     ORDER BY w.key
@@ -204,7 +222,7 @@ BEGIN
     PERFORM FROM ${schema}.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys) ORDER BY g.key FOR UPDATE;
     UPDATE ${schema}.job_groups g SET concurrency = p.concurrency, rate = p.rate, burst = p.burst, tokens = least(g.tokens, p.burst)
     FROM (
-      SELECT k.key, COALESCE((policy -> 'groups' -> k.key ->> 'concurrency')::int, CASE WHEN k.key < chr(32) THEN 1 END, (policy ->> 'concurrency')::int, 1) AS concurrency,
+      SELECT k.key, COALESCE((policy -> 'groups' -> k.key ->> 'concurrency')::int, CASE WHEN ascii(k.key) = 1 THEN 1 END, (policy ->> 'concurrency')::int, 1) AS concurrency,
         COALESCE(policy -> 'groups' -> k.key ->> 'rate', policy ->> 'rate')::float8 AS rate,
         COALESCE(policy -> 'groups' -> k.key ->> 'burst', policy ->> 'burst')::int AS burst
       FROM unnest(keys) AS k (key)

@@ -2,7 +2,7 @@ import type { Names } from './migration-script.js';
 
 /**
  * Unique jobs. A key is held by the row of its job, in every unfinished state, or for a time of its own in
- * `job_keys`. Enqueues never wait for, nor lock, a job that runs: their transactions may be long, and the job must be settled.
+ * `job_keys`. A blocked job that is changed is looked at again: a slot may have come free while its row was locked. Enqueues never wait for, nor lock, a job that runs: their transactions may be long, and the job must be settled.
  */
 export const unique = ({ schema }: Names): string => `
 CREATE TABLE ${schema}.job_keys (
@@ -38,6 +38,7 @@ CREATE OR REPLACE FUNCTION ${schema}.unique_conflict(
 ) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   old record;
+  due_now timestamptz;
   successor text;
 BEGIN
   LOOP
@@ -61,14 +62,15 @@ BEGIN
         UPDATE ${schema}.jobs j SET payload = new_payload, options = new_options,
           run_at = CASE WHEN on_conflict = 'postpone' THEN COALESCE(due, clock_timestamp()) ELSE j.run_at END,
           retry_at = CASE WHEN on_conflict = 'postpone' THEN NULL ELSE j.retry_at END,
-          due_at = CASE WHEN on_conflict <> 'postpone' OR j.due_at = 'infinity' THEN j.due_at WHEN due > clock_timestamp() THEN due END
-        WHERE j.id = old.id AND j.reserved_by IS NULL;
+          blocked = false,
+          due_at = CASE WHEN j.due_at = 'infinity' AND NOT j.blocked THEN j.due_at
+            WHEN on_conflict <> 'postpone' THEN CASE WHEN NOT j.blocked THEN j.due_at END WHEN due > clock_timestamp() THEN due END
+        WHERE j.id = old.id AND j.reserved_by IS NULL RETURNING j.due_at INTO due_now;
         -- It was being reserved: the lock on it that came of waiting ends with this block.
         IF NOT FOUND THEN RAISE EXCEPTION USING ERRCODE = 'NQ001'; END IF;
         outcome := CASE on_conflict WHEN 'postpone' THEN 'postponed' ELSE 'replaced' END;
-        IF on_conflict = 'postpone' AND (due IS NULL OR due <= clock_timestamp() + interval '1 minute') THEN
-          PERFORM ${schema}.wake_queue(of_queue);
-        END IF;
+        -- A reserve that came by meanwhile has skipped the locked row.
+        IF due_now IS NULL OR due_now <= clock_timestamp() + interval '1 minute' THEN PERFORM ${schema}.wake_queue(of_queue); END IF;
         RETURN;
       EXCEPTION WHEN SQLSTATE 'NQ001' THEN CONTINUE;
       END;
@@ -80,8 +82,9 @@ BEGIN
       CASE WHEN due > clock_timestamp() THEN due END, of_group, successor)
     ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING RETURNING j.id INTO id;
     IF id IS NULL THEN
-      UPDATE ${schema}.jobs j SET payload = new_payload, options = new_options
+      UPDATE ${schema}.jobs j SET payload = new_payload, options = new_options, blocked = false, due_at = CASE WHEN NOT j.blocked THEN j.due_at END
       WHERE j.unique_key = successor AND j.reserved_by IS NULL RETURNING j.id INTO id;
+      PERFORM ${schema}.wake_queue(of_queue);
     END IF;
     outcome := 'again';
     IF id IS NOT NULL THEN RETURN; END IF;

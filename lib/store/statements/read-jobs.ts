@@ -4,7 +4,7 @@ const COLUMNS = `id::text AS id, queue, name, payload::text AS payload, state, p
   reserved_by::text AS reserved_by, ${epochMs('run_at')} AS run_at, ${epochMs('reserved_at')} AS reserved_at,
   ${epochMs('enqueued_at')} AS enqueued_at, ${epochMs('finished_at')} AS finished_at,
   progress::text AS progress, result::text AS result, failure::text AS failure, (options -> 'tags')::text AS tags,
-  CASE WHEN group_key >= ' ' THEN group_key END AS group_key`;
+  CASE WHEN ascii(group_key) > 1 THEN group_key END AS group_key`;
 
 /** Job $1, live or finished. Indexes: jobs_pkey, and job_history_pkey in each partition. */
 export const getJob = ({ schema }: StatementNames): Statement => ({

@@ -73,13 +73,15 @@ SELECT (SELECT count(*) FROM back)::int AS retried,
 
 /**
  * Marks live job $1 so that its changes are notified. Index: jobs_pkey; an update that stays on its
- * page. A reserve that came by meanwhile has skipped the locked row, so workers are sent to look again.
+ * page. A reserve that came by meanwhile has skipped the locked row, and so has a slot of a group that came free, so workers are sent
+ * to look again.
  */
 export const watchJob = ({ schema }: StatementNames): Statement => ({
   name: 'nq_watch_job',
   text: `
 WITH marked AS (
-  UPDATE ${schema}.jobs SET watched = true WHERE id = $1::uuid AND NOT watched RETURNING queue, state
+  UPDATE ${schema}.jobs SET watched = true, blocked = false, due_at = CASE WHEN NOT blocked THEN due_at END
+  WHERE id = $1::uuid AND NOT watched RETURNING queue, state
 )
 SELECT (SELECT count(${schema}.wake_queue(queue)) FROM marked WHERE state = 'available')::int AS woken,
   (SELECT count(*) FROM ${schema}.jobs WHERE id = $1::uuid)::int AS live`,
@@ -102,8 +104,9 @@ WITH due AS (
   UPDATE ${schema}.jobs j SET payload = COALESCE($2::jsonb, payload), priority = COALESCE($4::int, priority)::smallint,
     options = CASE WHEN $3::int IS NULL THEN options ELSE COALESCE(options, '{}') || jsonb_build_object('payloadVersion', $3::int) END,
     run_at = COALESCE(due.at, run_at), retry_at = CASE WHEN due.at IS NULL THEN retry_at END,
-    blocked = blocked AND due.at IS NULL, slot = CASE WHEN due.at IS NULL THEN slot END,
-    due_at = CASE WHEN due.at IS NULL OR (due_at = 'infinity' AND NOT blocked) THEN due_at WHEN due.at > statement_timestamp() THEN due.at END
+    blocked = false, slot = CASE WHEN due.at IS NULL THEN slot END,
+    due_at = CASE WHEN due_at = 'infinity' AND NOT blocked THEN due_at WHEN due.at IS NULL THEN CASE WHEN NOT blocked THEN due_at END
+      WHEN due.at > statement_timestamp() THEN due.at END
   FROM due WHERE j.id = $1::uuid AND j.state <> 'reserved' AND EXISTS (SELECT FROM old) RETURNING j.queue, j.due_at
 ), freed AS (
   SELECT old.* FROM old, due WHERE due.at IS NOT NULL
