@@ -1,3 +1,4 @@
+import { InvalidOptionError } from '../errors/configuration.errors.js';
 import type { RateOptions } from '../interfaces/module-options.interface.js';
 import type { Rate } from '../interfaces/ports/index.js';
 import { parseDuration } from './duration.js';
@@ -14,7 +15,7 @@ export function readRate(reader: OptionReader, fallback: Rate | undefined): Rate
   if (raw === undefined) return fallback;
   const inner = new OptionReader(raw as RateOptions, reader.name('rate'));
   const jobs = inner.integer('limit', 0, 1, MAX_JOBS);
-  if (jobs === 0) inner.value('limit', 0, `an integer from 1 to ${MAX_JOBS}`, () => undefined);
+  if (jobs === 0) throw new InvalidOptionError(inner.name('limit'), undefined, `an integer from 1 to ${MAX_JOBS}`);
   const perMs = inner.duration('per', 1_000, MIN_PER_MS);
   const burst = inner.integer('burst', defaultBurst(jobs), 1, MAX_JOBS);
   inner.done();

@@ -1,5 +1,7 @@
 import type { Rate } from '../interfaces/ports/index.js';
 
+/** A bucket of one token loses whatever comes after it, so it is asked so much too early: the database waits for the token. */
+const EARLY_MS = 10;
 /** Tokens that come faster than one in this time are taken together, as far as the bucket can hold them. */
 const GAP_MS = 10;
 
@@ -20,7 +22,7 @@ export class TokenTimer {
     clearTimeout(this.timer);
     this.timer = undefined;
     if (waitMs === null) return void (this.notBefore = -Infinity);
-    const inMs = Math.ceil(Math.max(waitMs, Math.min(GAP_MS, (burst * 500) / rate)));
+    const inMs = Math.max(0, Math.ceil(waitMs - (burst === 1 ? EARLY_MS : 0)), Math.min(GAP_MS, Math.floor((burst * 500) / rate)));
     this.notBefore = performance.now() + inMs - 1;
     this.timer = setTimeout(() => {
       this.notBefore = -Infinity;
