@@ -4,7 +4,7 @@ export { JobQueue } from './job-queue.js';
 export { getJobConfigsToken, getJobQueueToken, InjectJobConfigs, InjectJobQueue } from './job-queue.tokens.js';
 export { JobConfigs, toBoolean, toNumber } from './job-configs.js';
 export { JobHandler, type JobHandlerOptions } from './decorators/job-handler.decorator.js';
-export { JobPayload, JobRef, JobSignal } from './decorators/job-params.decorators.js';
+export { JobManager, JobPayload, JobRef, JobSignal } from './decorators/job-params.decorators.js';
 export { isJobContext, jobOf } from './job-context/job-context.js';
 export { defineJob } from './define-job.js';
 export {
@@ -43,6 +43,7 @@ export {
   SchemaTooNewError,
   ShutdownError,
   SnoozeJobError,
+  TransactionEndedError,
   UnknownQueueError,
   UnreadableValueError,
   UnstorableValueError,

@@ -195,6 +195,7 @@ export class NotifyQueueRuntime {
     const engine = createEngine({
       reservations: stores.reservations,
       instances: stores.instances,
+      transactions: stores.transactions,
       handlers,
       queues: [...queues].map((queue) => {
         const { concurrency, keepCompletedMs, keepAbandonedMs } = queueOptionsOf(options, queue);

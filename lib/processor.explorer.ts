@@ -7,15 +7,16 @@ import { peek } from './core/peek.js';
 import { readContract } from './core/payload-contract.js';
 import { readRunOptions, type RunSettings } from './core/run-options.js';
 import { JOB_HANDLER_METADATA, type JobHandlerMetadata } from './decorators/job-handler.decorator.js';
+import { isJobManager } from './decorators/job-params.decorators.js';
 import { contractOf, readJobQueue, readPriority, readQueue } from './define-job.js';
 import { HandlerConflictError, InvalidHandlerError, InvalidOptionError } from './errors/configuration.errors.js';
 import type { FoundHandler } from './handler-registry.js';
 import type { FailureHandler } from './interfaces/failure-mode.interface.js';
 import type { SuccessHandler } from './interfaces/success-mode.interface.js';
 import { HandlerInvoker } from './job-context/handler-invoker.js';
-import { decoratedParams } from './job-context/handler-metadata.js';
+import { paramMarks } from './job-context/handler-metadata.js';
 import { DEFAULT_NAME, DEFAULT_QUEUE } from './notify-queue.constants.js';
-import { badHandlerOption, modeClassMissing, noSuchModule, transientHandler, twoQueues, undecoratedParam } from './notify-queue.messages.js';
+import { badHandlerOption, managerWithoutTransaction, modeClassMissing, noSuchModule, transientHandler, twoQueues, undecoratedParam } from './notify-queue.messages.js';
 
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
@@ -123,13 +124,14 @@ function readHandler(wrapper: Wrapper, prototype: object, methodName: string, ma
     throw new InvalidHandlerError(badHandlerOption(method, `@JobHandler needs a job's definition or its name: ${NAME_EXPECTED}.`));
   }
   if (wrapper.isTransient) throw new InvalidHandlerError(transientHandler(name, method));
-  const decorated = decoratedParams(prototype, methodName);
+  const marks = paramMarks(prototype, methodName);
   const { length } = (prototype as Record<string, (...args: unknown[]) => unknown>)[methodName]!;
-  for (let i = 0; decorated.length > 0 && i < length; i++) {
-    if (!decorated.includes(i)) throw new InvalidHandlerError(undecoratedParam(method, i));
+  for (let i = 0; marks.length > 0 && i < length; i++) {
+    if (!marks.some(({ index }) => index === i)) throw new InvalidHandlerError(undecoratedParam(method, i));
   }
   const defined = read(`definition of ${name}`, typeof mark.job === 'object' ? peek(mark.job, 'options') : {}, true);
   const own = read(`@JobHandler(${name}) on ${method}`, mark.options, false);
+  if (!own.transactional && marks.some(isJobManager)) throw new InvalidHandlerError(managerWithoutTransaction(method));
   if (defined.queue && own.queue && defined.queue !== own.queue) {
     throw new HandlerConflictError(twoQueues(name, defined.queue, own.queue, method));
   }
@@ -145,6 +147,7 @@ function readHandler(wrapper: Wrapper, prototype: object, methodName: string, ma
     queue,
     jobQueue: own.jobQueue ?? defined.jobQueue ?? DEFAULT_NAME,
     method,
+    transactional: own.transactional,
     settings: {
       maxJobTimeMs: own.settings.maxJobTimeMs ?? defined.settings.maxJobTimeMs,
       failureMode,
@@ -162,7 +165,8 @@ function read(path: string, options: unknown, isDefinition: boolean) {
     reader.duration('delay', 0);
     readContract(reader);
   }
+  const transactional = !isDefinition && reader.boolean('transactional', false);
   const settings = readRunOptions(reader);
   reader.done();
-  return { queue, jobQueue, settings };
+  return { queue, jobQueue, transactional, settings };
 }

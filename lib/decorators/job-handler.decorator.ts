@@ -1,9 +1,15 @@
 import 'reflect-metadata';
+import type { EntityManager } from 'typeorm';
 import { InvalidHandlerError } from '../errors/configuration.errors.js';
 import type { Job } from '../interfaces/job.interface.js';
 import type { JobDefinition, JobTypes, ResultOf, RunOptions } from '../interfaces/job-definition.interface.js';
 
 export interface JobHandlerOptions extends RunOptions {
+  /**
+   * True gives the handler a transaction: its `EntityManager` is the second argument. What is written and enqueued by it
+   * and the completion of the job are committed together, or not at all. @default false
+   */
+  transactional?: boolean;
   /** @default the definition's queue, else 'default' */
   queue?: string;
   /** Name of the `NotifyQueueModule.forRoot` whose jobs it handles. @default the definition's, else 'default' */
@@ -35,11 +41,25 @@ type TakesPayload<Method extends (...args: never[]) => unknown, Payload> =
       : unknown
     : unknown;
 
-type HandlerMethod<Payload, Result> = <Method extends (...args: never[]) => Result | Promise<Result>>(
+/** A method that takes the `Job` and something else is given a manager, if it is transactional, and else nothing more. */
+type TakesManager<Method extends (...args: never[]) => unknown, IsTransactional> =
+  Parameters<Method> extends [Job<never>, infer Second]
+    ? IsTransactional extends true
+      ? [EntityManager] extends [Second]
+        ? unknown
+        : { readonly 'The second argument is an': EntityManager }
+      : [Second] extends [EntityManager]
+        ? { readonly 'There is no EntityManager without': '{ transactional: true }' }
+        : unknown
+    : unknown;
+
+type HandlerMethod<Payload, Result, IsTransactional = false> = <Method extends (...args: never[]) => Result | Promise<Result>>(
   target: object,
   key: string | symbol,
-  descriptor: TypedPropertyDescriptor<Method> & TakesPayload<Method, Payload>,
+  descriptor: TypedPropertyDescriptor<Method> & TakesPayload<Method, Payload> & TakesManager<Method, IsTransactional>,
 ) => void;
+
+type Transactional = JobHandlerOptions & { readonly transactional: true };
 
 /**
  * Makes a method of any provider or controller the handler of a job.
@@ -51,8 +71,21 @@ type HandlerMethod<Payload, Result> = <Method extends (...args: never[]) => Resu
  *   async send(job: Job<{ orderId: string }>) {
  *     return { pages: await this.render(job.payload.orderId, job.signal) };
  *   }
+ *
+ *   @JobHandler(BookInvoice, { transactional: true })
+ *   async book(job: Job<{ orderId: string }>, manager: EntityManager) {
+ *     await manager.insert(Booking, { orderId: job.payload.orderId });
+ *   }
  * }
  */
+export function JobHandler<Payload, Result, Handled>(
+  definition: JobDefinition<Payload, Result, Handled>,
+  options: Transactional,
+): HandlerMethod<Handled, Result, true>;
+export function JobHandler<Name extends string>(
+  name: Name,
+  options: Transactional,
+): HandlerMethod<HandledPayload<Name>, ResultOf<Name>, true>;
 export function JobHandler<Payload, Result, Handled>(
   definition: JobDefinition<Payload, Result, Handled>,
   options?: JobHandlerOptions,

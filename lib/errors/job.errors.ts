@@ -60,3 +60,8 @@ export class LostReservationError extends NotifyQueueError {
 export class ShutdownError extends NotifyQueueError {
   readonly code = 'SHUTDOWN';
 }
+
+/** A handler with `transactional: true` has ended its transaction itself, or left one open inside of it. */
+export class TransactionEndedError extends NotifyQueueError {
+  readonly code = 'TRANSACTION_ENDED';
+}

@@ -15,7 +15,10 @@ export interface RunPolicy {
 /** A handler as the runtime calls it. */
 export interface Handler {
   readonly name: string;
-  readonly invoke: (job: Job) => unknown;
+  /** `manager`: of its transaction, where it has one. */
+  readonly invoke: (job: Job, manager?: unknown) => unknown;
+  /** Its job ends in the transaction that it works in. */
+  readonly transactional?: boolean;
   /** What its definition says of payloads. */
   readonly contract?: PayloadContract;
 }

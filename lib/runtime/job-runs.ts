@@ -1,5 +1,5 @@
 import { toFailureRecord } from '../core/failure-record.js';
-import { finish, giveBack, type Outcome, type Settlement } from '../core/settlement.js';
+import { finish, giveBack, type Finish, type Outcome, type Settlement } from '../core/settlement.js';
 import { JobTimeoutError, LostReservationError } from '../errors/job.errors.js';
 import type { Log, ReservedJob } from '../interfaces/ports/index.js';
 import type { Deadlines } from './deadlines.js';
@@ -11,11 +11,13 @@ import type { JobExecutor } from './job-executor.js';
 import { Repeats } from './repeats.js';
 import { RunningJob, type JobTools } from './running-job.js';
 import type { SuccessReporter } from './success-reporter.js';
+import type { TransactionalRuns } from './transactional-runs.js';
 
 /** What the runs of all queues of a process share. */
 export interface RunTools {
   readonly handlers: Handlers;
   readonly executor: JobExecutor;
+  readonly transactional: TransactionalRuns;
   readonly failures: FailureSettler;
   readonly successes: SuccessReporter;
   readonly events: JobEvents;
@@ -26,6 +28,8 @@ export interface RunTools {
 
 export interface RunCallbacks {
   readonly onSettlement: (settlement: Settlement) => void;
+  /** A run has ended whose settlement is committed already. */
+  readonly onCommitted: (settlement: Finish) => void;
   /** A slot is free. */
   readonly onLeft: () => void;
 }
@@ -69,7 +73,7 @@ export class JobRuns {
   }
 
   start(reserved: ReservedJob): void {
-    const { handlers, executor, deadlines, jobTools } = this.tools;
+    const { handlers, executor, transactional, deadlines, jobTools } = this.tools;
     const handler = handlers.get(reserved.name);
     if (!handler) return this.callbacks.onSettlement(giveBack(reserved, UNKNOWN_NAME_DELAY_MS));
     const policy = handlers.policyOf(reserved.name, reserved.queue, reserved.options);
@@ -80,7 +84,7 @@ export class JobRuns {
       this.end(job, new JobTimeoutError(text));
     });
     this.tools.events.started(job);
-    executor.run(job, handler, (outcome) => void this.ended(job, outcome));
+    (handler.transactional ? transactional : executor).run(job, handler, (outcome) => void this.ended(job, outcome));
   }
 
   /** Fires the signal of a job. False when it does not run here. */
@@ -97,7 +101,7 @@ export class JobRuns {
 
   /** Settles what still runs by its abort reason: there is no more time. */
   giveUp(): void {
-    for (const job of this.running.values()) void this.ended(job, this.tools.executor.aborted(job));
+    for (const job of this.running.values()) void this.ended(job, this.tools.transactional.giveUp(job));
   }
 
   /** Resolves when nothing runs, or after this time. */
@@ -117,9 +121,10 @@ export class JobRuns {
   private end(job: RunningJob, reason: Error): void {
     if (job.abortReason) return;
     job.abort(reason);
+    if (job.committing) return;
     this.tools.deadlines.set(job, ABORT_GRACE_MS, () => {
       this.tools.log.warn(`Job ${job.name} goes on although its signal fired; its slot is freed`, fieldsOf(job));
-      void this.ended(job, this.tools.executor.aborted(job));
+      void this.ended(job, this.tools.transactional.giveUp(job));
     });
   }
 
@@ -127,7 +132,7 @@ export class JobRuns {
   private ended(job: RunningJob, outcome: Outcome): void | Promise<void> {
     if (this.running.get(job.id) !== job) return;
     this.tools.deadlines.clear(job);
-    if (outcome.kind !== 'failed') return this.leave(job, this.settlementOf(job, outcome));
+    if (outcome.kind !== 'failed') return this.leave(job, this.settlementOf(job, outcome), outcome.kind === 'committed');
     return this.tools.failures.settle(job, outcome.error).then((settlement) => {
       this.leave(job, job.abortReason instanceof LostReservationError ? undefined : settlement);
     });
@@ -138,6 +143,9 @@ export class JobRuns {
       case 'returned':
         this.tools.successes.expect(job, outcome.result);
         return finish(job, 'completed', outcome.stored);
+      case 'committed':
+        this.tools.successes.expect(job, outcome.result);
+        return outcome.finish;
       case 'abandoned':
       case 'cancelled': {
         const failure = toFailureRecord(outcome.error);
@@ -157,11 +165,12 @@ export class JobRuns {
     }
   }
 
-  private leave(job: RunningJob, settlement: Settlement | undefined): void {
+  private leave(job: RunningJob, settlement: Settlement | undefined, isCommitted = false): void {
     if (this.running.get(job.id) !== job) return;
     this.running.delete(job.id);
     this.tools.events.ended(job, settlement);
-    if (settlement) this.callbacks.onSettlement(settlement);
+    if (isCommitted) this.callbacks.onCommitted(settlement as Finish);
+    else if (settlement) this.callbacks.onSettlement(settlement);
     this.callbacks.onLeft();
     if (this.running.size === 0) this.onIdle?.();
   }

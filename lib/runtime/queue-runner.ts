@@ -53,6 +53,7 @@ export class QueueRunner {
   ) {
     this.runs = new JobRuns(tools, {
       onSettlement: (settlement) => this.settler.add(settlement),
+      onCommitted: ({ id }) => tools.ends.settled(id),
       onLeft: () => {
         this.appetite.jobFinished();
         this.startBuffered();

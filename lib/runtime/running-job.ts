@@ -24,6 +24,8 @@ export class RunningJob implements Job {
   readonly startedAt = performance.now();
   /** Why the run must end; set once. */
   abortReason: Error | undefined;
+  /** Its end is being committed by the transaction of its handler: what was told to end may have ended well. */
+  committing = false;
   /** Reserves no longer pass over its row. */
   shelved = false;
   private parsedPayload: { value: unknown } | undefined;

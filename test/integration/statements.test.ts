@@ -28,6 +28,8 @@ interface Expectation {
 const EXPECTATIONS: Record<keyof Statements, Expectation> & Record<string, Expectation> = {
   exchange: { params: SAMPLE_PARAMS.exchange, indexes: ['jobs_available_idx', ...JOB] },
   'exchange of nothing': { params: [...SAMPLE_PARAMS.exchange.slice(0, 5), ...NO_FINISHES, ...START], indexes: ['jobs_available_idx', ...JOB] },
+  finishJob: { params: SAMPLE_PARAMS.finishJob, indexes: JOB },
+  rowFate: { params: SAMPLE_PARAMS.rowFate, indexes: JOB },
   requeue: { params: SAMPLE_PARAMS.requeue, indexes: JOB },
   progress: { params: SAMPLE_PARAMS.progress, indexes: JOB },
   rescue: { params: SAMPLE_PARAMS.rescue, indexes: JOB },

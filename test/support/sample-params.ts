@@ -14,6 +14,8 @@ const ANY_JOB = [null, null, null, null, null, null];
 /** Values for every statement, for tests that run or plan each; those of the exchange finish 100 jobs. */
 export const SAMPLE_PARAMS: Record<keyof Statements, readonly unknown[]> = {
   exchange: ['mail', 100, ID, ['greet'], ['suspended'], ...FINISHES, ...START],
+  finishJob: [ID, 1, ID, 'null', null, 60_000],
+  rowFate: [ID, 1, ID],
   requeue: [IDS, fill(1), fill(1_000), fill(1), fill(null), fill(null), fill(null), ID],
   progress: [IDS, fill(1), fill('{}'), ID],
   rescue: [3, ...KEEP, IDS],

@@ -9,7 +9,7 @@ import type { MemoryState, MemoryTransactions } from './memory-state.js';
 /** What the store tells of. */
 export interface MemoryJobEvents {
   /** Stored, maybe in a transaction that is still open. */
-  inserted(jobs: readonly MemoryJob[]): Promise<void>;
+  inserted(jobs: readonly MemoryJob[], manager: EntityManager | undefined): Promise<void>;
   changed(id: string): void;
   /** @throws QueueClosedError after the application was closed */
   refuseClosed(): void;
@@ -34,7 +34,7 @@ export class MemoryJobStore implements JobStore, EnqueueStore {
       for (const row of unknown) jobs.set(row.id, row);
       return unknown;
     });
-    await this.events.inserted(added);
+    await this.events.inserted(added, manager);
   }
 
   /** Nobody asks for it: `TestRuntime.takeOver` never offers. */

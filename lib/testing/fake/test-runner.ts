@@ -11,8 +11,11 @@ import type { JobEvents } from '../../runtime/job-events.js';
 import { JobExecutor } from '../../runtime/job-executor.js';
 import { JobRuns, type RunTools } from '../../runtime/job-runs.js';
 import { SuccessReporter, type TellCustomMode } from '../../runtime/success-reporter.js';
+import { TransactionalRuns } from '../../runtime/transactional-runs.js';
 import type { TestClock } from './clock.js';
-import { reserve, settle, type MemoryJob } from './memory-job.js';
+import { FakeTransactionStore } from './fake-transaction.store.js';
+import { INSTANCE_ID, reserve, settle, type MemoryJob } from './memory-job.js';
+import type { DataSource, EntityManager } from 'typeorm';
 
 export interface TestRunnerParts {
   readonly handlers: Handlers;
@@ -25,6 +28,8 @@ export interface TestRunnerParts {
   readonly logOf: (job: Pick<Job, 'id' | 'name' | 'queue' | 'attempt'>) => JobLog;
   readonly clock: TestClock;
   readonly onChanged: (id: string) => void;
+  /** Of the application, if it has one. */
+  readonly findDataSource: () => DataSource | undefined;
 }
 
 /** Runs one job at a time by the parts that run jobs in production: time limit, failure mode, success mode and events. */
@@ -34,7 +39,7 @@ export class TestRunner {
   private readonly told = new WeakSet<MemoryJob>();
   private readonly successes: SuccessReporter;
   private readonly deadlines = new Deadlines();
-  private readonly tools: RunTools;
+  private readonly tools: Omit<RunTools, 'transactional'>;
 
   constructor(private readonly parts: TestRunnerParts) {
     const { handlers, maxPayloadSize, codec, events, log, logOf } = parts;
@@ -51,10 +56,12 @@ export class TestRunner {
     };
   }
 
-  /** Resolves when what it came to is stored. */
-  async run(job: MemoryJob): Promise<void> {
+  /** Resolves when what it came to is stored. `manager`: of the enqueue that runs it. */
+  async run(job: MemoryJob, manager?: EntityManager): Promise<void> {
     await new Promise<void>((onLeft) => {
-      const runs = new JobRuns(this.tools, { onSettlement: (settlement) => this.settle(job, settlement), onLeft });
+      const end = (settlement: Settlement): void => this.settle(job, settlement);
+      const tools = { ...this.tools, transactional: this.transactional(manager) };
+      const runs = new JobRuns(tools, { onSettlement: end, onCommitted: end, onLeft });
       this.running.set(job.id, { job, runs });
       runs.start(reserve(job, this.parts.clock.now()));
     });
@@ -66,6 +73,19 @@ export class TestRunner {
 
   stop(): void {
     this.deadlines.stop();
+  }
+
+  private transactional(manager: EntityManager | undefined): TransactionalRuns {
+    const { executor, log } = this.tools;
+    return new TransactionalRuns({
+      store: new FakeTransactionStore(this.parts.findDataSource, manager),
+      executor,
+      lease: { instanceId: INSTANCE_ID, trusted: true },
+      keepMsOf: () => Infinity,
+      lastProgress: () => null,
+      onLeftOpen: () => undefined,
+      log,
+    });
   }
 
   private settle(job: MemoryJob, settlement: Settlement): void {

@@ -1,3 +1,4 @@
+import type { DataSource, EntityManager } from 'typeorm';
 import { JobStateError } from '../../errors/job.errors.js';
 import type { HandlerRegistry } from '../../handler-registry.js';
 import type { Log } from '../../interfaces/ports/index.js';
@@ -49,6 +50,7 @@ export class TestRuntime implements Runtime {
     events: JobEvents,
     private readonly clusterEvents: ClusterEvents,
     log: Log,
+    findDataSource: () => DataSource | undefined,
   ) {
     this.runner = new TestRunner({
       handlers,
@@ -61,9 +63,10 @@ export class TestRuntime implements Runtime {
       logOf: (job) => jobLog(log, job),
       clock: stores.clock,
       onChanged: (id) => this.signals.signal(id),
+      findDataSource,
     });
     stores.hooks = {
-      inserted: async (jobs) => (this.mode === 'inline' ? this.runAll(jobs) : undefined),
+      inserted: async (jobs, manager) => (this.mode === 'inline' ? this.runAll(jobs, manager) : undefined),
       changed: (id) => this.signals.signal(id),
       abort: (id) => this.runner.abort(id),
       published: (payload) => this.clusterEvents.receive(payload),
@@ -135,11 +138,11 @@ export class TestRuntime implements Runtime {
     this.stores.clear();
   }
 
-  private async runAll(jobs: readonly MemoryJob[]): Promise<void> {
+  private async runAll(jobs: readonly MemoryJob[], manager: EntityManager | undefined): Promise<void> {
     if (this.depth >= MAX_DEPTH) throw new JobStateError(`Jobs have enqueued each other ${MAX_DEPTH} deep, each before the one before it ended. Use mode 'manual' for jobs that go on for ever.`);
     this.depth++;
     try {
-      for (const job of jobs) if (this.runs(job)) await this.runner.run(job);
+      for (const job of jobs) if (this.runs(job)) await this.runner.run(job, manager);
     } finally {
       this.depth--;
     }
