@@ -43,7 +43,7 @@ type TakesPayload<Method extends (...args: never[]) => unknown, Payload> =
 
 /** A method that takes the `Job` and something else is given a manager, if it is transactional, and else nothing more. */
 type TakesManager<Method extends (...args: never[]) => unknown, IsTransactional> =
-  Parameters<Method> extends [Job<never>, infer Second]
+  Parameters<Method> extends [Job<infer _Payload>, infer Second]
     ? IsTransactional extends true
       ? [EntityManager] extends [Second]
         ? unknown

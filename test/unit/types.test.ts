@@ -1,10 +1,15 @@
 import type { Observable } from 'rxjs';
+import type { EntityManager, Repository } from 'typeorm';
 import { z } from 'zod';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import {
   defineJob,
   JobHandler,
+  JobManager,
+  JobPayload,
   JobQueue,
+  JobRef,
+  JobSignal,
   toBoolean,
   type Duration,
   type EnqueuedJob,
@@ -122,6 +127,55 @@ describe('types', () => {
       @JobHandler('types.report')
       wrongReport(_job: Job<{ month: string }>): string {
         return '';
+      }
+    }
+    expect(Handlers).toBeTypeOf('function');
+  });
+
+  it('a transactional handler is given a manager, and no other is', () => {
+    class Handlers {
+      @JobHandler(Invoice, { transactional: true })
+      both(job: Job<{ orderId: string }>, manager: EntityManager): { pages: number } {
+        return { pages: job.payload.orderId.length + Number(manager.connection.isInitialized) };
+      }
+
+      @JobHandler('types.report', { transactional: true, queue: 'reports' })
+      named(_job: Job<{ month: string }>, _manager: EntityManager) {
+        return { pages: 1 };
+      }
+
+      @JobHandler(Invoice, { transactional: true })
+      decorated(@JobPayload() _payload: object, @JobSignal() _signal: AbortSignal, @JobManager() _manager: EntityManager) {
+        return { pages: 1 };
+      }
+
+      @JobHandler(Invoice)
+      plain(@JobRef() _job: Job<{ orderId: string }>, @JobSignal() _signal: AbortSignal) {
+        return { pages: 1 };
+      }
+
+      // @ts-expect-error it is no repository
+      @JobHandler(Invoice, { transactional: true })
+      another(_job: Job<{ orderId: string }>, _repository: Repository<object>) {
+        return { pages: 1 };
+      }
+
+      // @ts-expect-error there is no transaction
+      @JobHandler(Invoice)
+      none(_job: Job<{ orderId: string }>, _manager: EntityManager) {
+        return { pages: 1 };
+      }
+
+      // @ts-expect-error the payload and the result are checked all the same
+      @JobHandler(Invoice, { transactional: true })
+      wrong(_job: Job<{ orderId: number }>, _manager: EntityManager) {
+        return { pages: 1 };
+      }
+
+      // @ts-expect-error misspelt
+      @JobHandler(Invoice, { transactoinal: true })
+      misspelt(_job: Job<{ orderId: string }>) {
+        return { pages: 1 };
       }
     }
     expect(Handlers).toBeTypeOf('function');

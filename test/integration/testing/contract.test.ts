@@ -1,12 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { lastValueFrom, tap } from 'rxjs';
+import type { EntityManager } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import {
   AbandonJobError,
   defineJob,
   ExponentialRetry,
+  JobConfigs,
   JobHandler,
+  JobQueue,
   Move,
   Retry,
   SnoozeJobError,
@@ -54,6 +57,22 @@ const handlers = handle({
 });
 
 @Injectable()
+class BooksHandler {
+  constructor(
+    private readonly queue: JobQueue,
+    private readonly configs: JobConfigs,
+  ) {}
+
+  @JobHandler('books', { transactional: true })
+  async books({ payload }: Job<{ n: number; fails?: boolean }>, manager: EntityManager) {
+    await this.queue.enqueue('echo', { n: payload.n }, { manager, delay: '1h' });
+    await this.configs.set('books', 'booked', { manager });
+    if (payload.fails) throw new Error('not booked');
+    return { seen: (await this.configs.get('books', { manager })).value };
+  }
+}
+
+@Injectable()
 class CheckedHandler {
   @JobHandler(Checked)
   checked({ payload }: Job<{ n: number }>) {
@@ -73,7 +92,7 @@ describe.each(KINDS)('the contract of a queue: %s', (kind) => {
   const database = useTestDatabase();
   let on: QueueUnderTest;
   beforeAll(async () => {
-    on = await startQueue(kind, database.url, [handlers, CheckedHandler], { queues: { default: {}, echoes: {}, mail: {}, other: {} }, middleware: [tenant], clusterEvents: ['job:completed'], sweepInterval: '100ms' });
+    on = await startQueue(kind, database.url, [handlers, CheckedHandler, BooksHandler], { queues: { default: {}, echoes: {}, mail: {}, other: {} }, middleware: [tenant], clusterEvents: ['job:completed'], sweepInterval: '100ms' });
   });
   afterAll(() => on.app.close());
   beforeEach(async () => {
@@ -346,6 +365,28 @@ describe.each(KINDS)('the contract of a queue: %s', (kind) => {
         await expect(on.configs.create('new', '2', { manager })).rejects.toMatchObject({ code: 'CONFIG_EXISTS' });
       });
       expect((await on.configs.list()).map(({ key, value }) => [key, value])).toEqual([['new', '1'], ['vat', '20']]);
+    });
+  });
+
+  describe('a transactional handler', () => {
+    it('commits what it did with its job', async () => {
+      const seen: JobEvent[] = [];
+      const subscription = on.queue.events$.subscribe((event) => seen.push(event));
+      const { id } = await settled(on.queue.enqueue('books', { n: 1 }));
+      subscription.unsubscribe();
+      expect(await on.queue.get(id)).toMatchObject({ state: 'completed', result: { seen: 'booked' }, attempt: 1 });
+      expect((await on.queue.find({ name: 'echo' })).jobs).toHaveLength(1);
+      expect((await on.configs.get('books')).value).toBe('booked');
+      const kinds = seen.filter(({ jobId, kind }) => jobId === id && kind !== 'job:enqueued').map(({ kind }) => kind);
+      expect(kinds).toEqual(['job:started', 'job:completed']);
+    });
+
+    it('rolls back all that it did when it fails', async () => {
+      const { id } = await on.queue.enqueue('books', { n: 1, fails: true });
+      await on.settle();
+      expect(await on.queue.get(id)).toMatchObject({ state: 'abandoned', failure: { message: 'not booked' } });
+      expect((await on.queue.find({ name: 'echo' })).jobs).toEqual([]);
+      expect(await on.configs.list()).toEqual([]);
     });
   });
 
