@@ -32,6 +32,7 @@ export {
   InvalidPayloadError,
   JobAbandonedError,
   JobCancelledError,
+  JobForgottenError,
   JobNotFoundError,
   JobStateError,
   JobTimeoutError,
@@ -52,6 +53,7 @@ export {
 } from './errors/index.js';
 export { notifyQueueEntities, queueEntities } from './store/entities/index.js';
 export type { JobConfigEntity, JobEntity, JobHistoryEntity, JobInstanceEntity } from './store/entities/index.js';
+export type { BatchOptions, BatchOutcome, BatchOutcomes } from './interfaces/batch.interface.js';
 export type { Duration } from './interfaces/duration.interface.js';
 export type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
 export type { Failure, FailureDecision, FailureHandler, FailureMode } from './interfaces/failure-mode.interface.js';

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import type { EntityManager } from 'typeorm';
 import { InvalidHandlerError } from '../errors/configuration.errors.js';
+import type { BatchOptions, BatchOutcomes } from '../interfaces/batch.interface.js';
 import type { Job } from '../interfaces/job.interface.js';
 import type { JobDefinition, JobTypes, ResultOf, RunOptions } from '../interfaces/job-definition.interface.js';
 
@@ -10,6 +11,8 @@ export interface JobHandlerOptions extends RunOptions {
    * and the completion of the job are committed together, or not at all. @default false
    */
   transactional?: boolean;
+  /** Lets the handler take many jobs in one call, in one slot: its argument is an array of them. */
+  batch?: BatchOptions;
   /** @default the definition's queue, else 'default' */
   queue?: string;
   /** Name of the `NotifyQueueModule.forRoot` whose jobs it handles. @default the definition's, else 'default' */
@@ -59,7 +62,24 @@ type HandlerMethod<Payload, Result, IsTransactional = false> = <Method extends (
   descriptor: TypedPropertyDescriptor<Method> & TakesPayload<Method, Payload> & TakesManager<Method, IsTransactional>,
 ) => void;
 
-type Transactional = JobHandlerOptions & { readonly transactional: true };
+/** A batch handler takes an array of jobs with this payload, and nothing else. */
+type TakesJobs<Method extends (...args: never[]) => unknown, Payload> =
+  Parameters<Method> extends []
+    ? unknown
+    : Parameters<Method> extends [infer All]
+      ? [Array<Job<Payload>>] extends [All]
+        ? unknown
+        : { readonly 'The argument of a batch handler is': ReadonlyArray<Job<Payload>> }
+      : { readonly 'A batch handler has one argument': ReadonlyArray<Job<Payload>> };
+
+type BatchMethod<Payload, Result> = <Method extends (...args: never[]) => BatchOutcomes<Result> | Promise<BatchOutcomes<Result>>>(
+  target: object,
+  key: string | symbol,
+  descriptor: TypedPropertyDescriptor<Method> & TakesJobs<Method, Payload>,
+) => void;
+
+type Transactional = JobHandlerOptions & { readonly transactional: true; readonly batch?: undefined };
+type InBatches = JobHandlerOptions & { readonly batch: BatchOptions; readonly transactional?: false };
 
 /**
  * Makes a method of any provider or controller the handler of a job.
@@ -76,8 +96,18 @@ type Transactional = JobHandlerOptions & { readonly transactional: true };
  *   async book(job: Job<{ orderId: string }>, manager: EntityManager) {
  *     await manager.insert(Booking, { orderId: job.payload.orderId });
  *   }
+ *
+ *   @JobHandler(IndexInvoice, { batch: { size: 100, wait: '50ms' } })
+ *   async index(jobs: ReadonlyArray<Job<{ orderId: string }>>) {
+ *     await this.search.addAll(jobs.map((job) => job.payload.orderId));
+ *   }
  * }
  */
+export function JobHandler<Payload, Result, Handled>(
+  definition: JobDefinition<Payload, Result, Handled>,
+  options: InBatches,
+): BatchMethod<Handled, Result>;
+export function JobHandler<Name extends string>(name: Name, options: InBatches): BatchMethod<HandledPayload<Name>, ResultOf<Name>>;
 export function JobHandler<Payload, Result, Handled>(
   definition: JobDefinition<Payload, Result, Handled>,
   options: Transactional,

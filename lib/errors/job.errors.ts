@@ -65,3 +65,8 @@ export class ShutdownError extends NotifyQueueError {
 export class TransactionEndedError extends NotifyQueueError {
   readonly code = 'TRANSACTION_ENDED';
 }
+
+/** A batch handler did not say what became of a job; what it did for the job is unknown, and the run has failed. */
+export class JobForgottenError extends NotifyQueueError {
+  readonly code = 'JOB_FORGOTTEN';
+}

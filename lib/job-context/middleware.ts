@@ -4,7 +4,7 @@ import type { EnqueueCall, JobMiddleware } from '../interfaces/job-middleware.in
 import type { Job } from '../interfaces/job.interface.js';
 
 type Enqueue = (call: EnqueueCall) => Promise<readonly EnqueuedJob[]>;
-type Invoke = (...args: [job: Job, manager?: unknown]) => unknown;
+type Invoke = (...args: [job: Job, then?: unknown]) => unknown;
 
 /** An enqueue with everything around it. */
 export function aroundEnqueue(middleware: readonly JobMiddleware[], enqueue: Enqueue): Enqueue {

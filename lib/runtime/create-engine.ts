@@ -66,9 +66,10 @@ export function createEngine(recipe: EngineRecipe): Engine {
         successes.settled(id);
         events.settled(id);
       },
-      lost(id: string): void {
+      lost(id: string, queue: string): void {
         successes.forget(id);
         events.lost(id);
+        log.warn(`Job ${id} was no longer held by this process; its outcome here is dropped`, { jobId: id, queue });
       },
       lostAll: () => events.lostAll(),
     },

@@ -37,10 +37,8 @@ export class QueueRunner {
   /** There may be jobs to reserve. */
   private hungry = false;
   wakes = 0;
-  /** A reserve is under way. */
   private reserving = false;
   readonly pace = new ReservePace(() => this.turn());
-  /** A settlement is under way. */
   private settling = false;
   private plannedTurn: NodeJS.Immediate | undefined;
   private readonly backoff = new Backoff();
@@ -63,13 +61,15 @@ export class QueueRunner {
     this.buffer = new JobBuffer({
       slots: options.concurrency,
       runsAlone: ({ crashes }) => crashes > 0 && crashes >= options.maxCrashes - 1,
-      running: () => this.runs.size,
+      running: () => this.runs.slots,
       settled: () => this.settler.empty,
       putBack: (jobs) => this.putBack(jobs),
+      batchOf: tools.handlers.batchOf,
+      onReady: () => this.startBuffered(),
     });
     this.settler = new Settler(tools.store, {
       onSettled: (id) => tools.ends.settled(id),
-      onLost: (id) => this.reportLost(id),
+      onLost: (id) => tools.ends.lost(id, options.queue),
       onRequeued: (delayMs) => (delayMs > 0 ? tools.onDueIn(delayMs) : this.wake()),
       onFinish: () => this.planTurn(),
       lastProgress: (id) => tools.progress.take(id),
@@ -78,9 +78,7 @@ export class QueueRunner {
     });
   }
 
-  get queue(): string {
-    return this.options.queue;
-  }
+  get queue(): string { return this.options.queue; }
 
   /** Nothing is held here, and nothing is on its way. */
   get idle(): boolean {
@@ -114,7 +112,7 @@ export class QueueRunner {
   takeOver(jobs: readonly NewJob[]): HandOver | undefined {
     const { lease, handlers, isSuspended } = this.tools;
     const asleep = !this.hungry && !this.reserving && this.buffer.size === 0 && !this.buffer.closed && !this.stopped && !this.backingOff;
-    const free = this.options.concurrency - this.runs.size - this.promised;
+    const free = this.options.concurrency - this.runs.slots - this.promised;
     if (!asleep || jobs.length > free || !lease.trusted || isSuspended(this.queue)) return undefined;
     if (!jobs.every((job) => job.delayMs === 0 && job.runAtMs === null && handlers.get(job.name))) return undefined;
     const { instanceId } = lease;
@@ -131,6 +129,12 @@ export class QueueRunner {
     };
   }
 
+  /** Ends a run. What waits here goes back, and is found cancelled there. */
+  cancel(id: string, reason: Error): void {
+    const waiting = this.runs.abort(id, reason) ? undefined : this.buffer.remove(id);
+    if (waiting) this.putBack([waiting]);
+  }
+
   /** The lease is gone: nothing that is held here may be settled or run on. */
   loseAll(): void {
     this.buffer.clear();
@@ -144,7 +148,7 @@ export class QueueRunner {
     for (const job of jobs) this.settler.add(giveBack(job));
   }
 
-  /** Reserves no more, lets running jobs end, then aborts them and puts them back. */
+  /** Reserves no more, lets running jobs end, then aborts them. */
   async stop(graceMs: number): Promise<void> {
     this.stopped = true;
     this.putBack(this.buffer.clear());
@@ -179,7 +183,7 @@ export class QueueRunner {
     const { lease, isSuspended } = this.tools;
     if (!this.hungry || this.stopped || !lease.trusted || isSuspended(this.queue)) return 0;
     if (this.buffer.closed || !this.pace.allows()) return 0;
-    return this.appetite.want(this.options.concurrency, this.runs.size + this.buffer.size + this.promised);
+    return this.appetite.want(this.buffer.wants(this.promised), 0);
   }
 
   private async trip(limit: number, settle: boolean): Promise<void> {
@@ -193,8 +197,8 @@ export class QueueRunner {
     }
     const after = limit > 0 ? this.position.next() : undefined;
     try {
-      const scope = { ...this.options, instanceId, names: tools.handlers.names };
-      const { jobs, place } = await this.settler.exchange({ ...scope, limit, after }, settle);
+      const request = { ...this.options, instanceId, names: tools.handlers.names, limit, after };
+      const { jobs, place } = await this.settler.exchange(request, settle);
       this.backoff.reset();
       if (settle) this.settling = false;
       if (limit > 0) {
@@ -226,7 +230,7 @@ export class QueueRunner {
   }
 
   private startBuffered(): void {
-    this.buffer.drain((job) => this.runs.start(job));
+    this.buffer.drain((job) => this.runs.start(job), (jobs) => this.runs.startBatch(jobs));
   }
 
   /** What ends in the same turn of the event loop is settled together. */
@@ -241,10 +245,5 @@ export class QueueRunner {
     this.tools.trouble.report(`Queue '${this.queue}' cannot reserve or settle jobs, trying again`, error);
     this.backingOff = true;
     setTimeout(() => ((this.backingOff = false), this.wake()), this.backoff.next()).unref();
-  }
-
-  private reportLost(id: string): void {
-    this.tools.ends.lost(id);
-    this.tools.log.warn(`Job ${id} was no longer held by this process; its outcome here is dropped`, { jobId: id, queue: this.queue });
   }
 }

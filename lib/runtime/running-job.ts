@@ -5,6 +5,7 @@ import { maxAttemptsOf } from '../core/failure-modes.js';
 import type { CodecSubject, JobCodec } from '../interfaces/job-codec.interface.js';
 import type { Job, JobLog } from '../interfaces/job.interface.js';
 import type { ReservedJob } from '../interfaces/ports/index.js';
+import type { Batch } from './batch.js';
 import type { RunPolicy } from './handler.js';
 
 /** What a running job needs from its process. */
@@ -37,6 +38,8 @@ export class RunningJob implements Job {
     readonly reserved: ReservedJob,
     readonly policy: RunPolicy,
     private readonly tools: JobTools,
+    /** The jobs that its handler takes with it. */
+    readonly batch?: Batch,
   ) {}
 
   get id(): string {
