@@ -41,7 +41,9 @@ type TakesPayload<Method extends (...args: never[]) => unknown, Payload> =
       ? [Payload] extends [Taken]
         ? unknown
         : { readonly 'The payload of the job is': Payload }
-      : unknown
+      : [First] extends [ReadonlyArray<Job>]
+        ? { readonly 'Many jobs are given with': '{ batch: { size } }' }
+        : unknown
     : unknown;
 
 /** A method that takes the `Job` and something else is given a manager, if it is transactional, and else nothing more. */

@@ -20,7 +20,7 @@ export class FormingBatch {
     this.waited = waitMs === 0;
     this.timer = setTimeout(() => {
       this.waited = true;
-      onWaited();
+      if (!this.isFull) onWaited();
     }, waitMs);
   }
 

@@ -30,6 +30,7 @@ const MAIN = [
   'JobAbandonedError',
   'JobCancelledError',
   'JobConfigs',
+  'JobForgottenError',
   'JobHandler',
   'JobManager',
   'JobNotFoundError',

@@ -181,6 +181,71 @@ describe('types', () => {
     expect(Handlers).toBeTypeOf('function');
   });
 
+  it('a batch handler takes an array of jobs, and says of each what became of it', () => {
+    type Invoices = ReadonlyArray<Job<{ orderId: string }>>;
+    class Handlers {
+      @JobHandler(Invoice, { batch: { size: 10, wait: '50ms' } })
+      async nothing(jobs: Invoices): Promise<void> {
+        await Promise.all(jobs.map((job) => job.payload.orderId));
+      }
+
+      @JobHandler(Invoice, { batch: {}, queue: 'mail' })
+      async each(jobs: Array<Job<{ orderId: string }>>) {
+        return jobs.map((job) => (job.payload.orderId ? { pages: 1 } : new Error('none')));
+      }
+
+      @JobHandler('types.report', { batch: { size: 10 } })
+      settled(jobs: ReadonlyArray<Job<{ month: string }>>) {
+        return Promise.allSettled(jobs.map(async ({ payload }) => ({ pages: payload.month.length })));
+      }
+
+      @JobHandler(Invoice, { batch: { size: 10 } })
+      mapped(jobs: Invoices) {
+        return new Map(jobs.map((job) => [job, { pages: 1 }]));
+      }
+
+      @JobHandler('unknown', { batch: { size: 10 } })
+      unknown(jobs: ReadonlyArray<Job<{ anything: string }>>) {
+        return jobs.map((job) => job.payload.anything);
+      }
+
+      // @ts-expect-error it is given many
+      @JobHandler(Invoice, { batch: { size: 10 } })
+      one(_job: Job<{ orderId: string }>) {}
+
+      // @ts-expect-error the payload is another one
+      @JobHandler(Invoice, { batch: { size: 10 } })
+      wrongPayload(_jobs: ReadonlyArray<Job<{ orderId: number }>>) {}
+
+      // @ts-expect-error the result is another one
+      @JobHandler(Invoice, { batch: { size: 10 } })
+      wrongResult(jobs: Invoices) {
+        return jobs.map(() => ({ sheets: 1 }));
+      }
+
+      // @ts-expect-error one result for all of them
+      @JobHandler(Invoice, { batch: { size: 10 } })
+      oneResult(_jobs: Invoices) {
+        return { pages: 1 };
+      }
+
+      // @ts-expect-error there is no manager
+      @JobHandler(Invoice, { batch: { size: 10 } })
+      manager(_jobs: Invoices, _manager: EntityManager) {}
+
+      // @ts-expect-error it is given one
+      @JobHandler(Invoice)
+      many(_jobs: Invoices) {
+        return { pages: 1 };
+      }
+
+      // @ts-expect-error misspelt
+      @JobHandler(Invoice, { batch: { sice: 10 } })
+      misspelt(_jobs: Invoices) {}
+    }
+    expect(Handlers).toBeTypeOf('function');
+  });
+
   it('a handler of an unknown name may take any payload', () => {
     class Handlers {
       @JobHandler('unknown')

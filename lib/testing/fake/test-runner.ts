@@ -3,7 +3,7 @@ import type { Settlement } from '../../core/settlement.js';
 import { JobCancelledError } from '../../errors/job.errors.js';
 import type { JobCodec } from '../../interfaces/job-codec.interface.js';
 import type { Job, JobLog } from '../../interfaces/job.interface.js';
-import type { Log } from '../../interfaces/ports/index.js';
+import type { Log, ReservedJob } from '../../interfaces/ports/index.js';
 import { Deadlines } from '../../runtime/deadlines.js';
 import { FailureSettler, type AskCustomMode } from '../../runtime/failure-settler.js';
 import type { Handlers } from '../../runtime/handler.js';
@@ -32,7 +32,7 @@ export interface TestRunnerParts {
   readonly findDataSource: () => DataSource | undefined;
 }
 
-/** Runs one job at a time by the parts that run jobs in production: time limit, failure mode, success mode and events. */
+/** Runs one job, or one batch, at a time by the parts that run jobs in production: time limit, failure mode, success mode and events. */
 export class TestRunner {
   private readonly running = new Map<string, { job: MemoryJob; runs: JobRuns }>();
   /** Jobs of which a failure was logged. */
@@ -56,14 +56,17 @@ export class TestRunner {
     };
   }
 
-  /** Resolves when what it came to is stored. `manager`: of the enqueue that runs it. */
-  async run(job: MemoryJob, manager?: EntityManager): Promise<void> {
-    await new Promise<void>((onLeft) => {
-      const end = (settlement: Settlement): void => this.settle(job, settlement);
-      const tools = { ...this.tools, transactional: this.transactional(manager) };
-      const runs = new JobRuns(tools, { onSettlement: end, onCommitted: end, onLeft });
-      this.running.set(job.id, { job, runs });
-      runs.start(reserve(job, this.parts.clock.now()));
+  /** Runs a job, or several of a batch handler together. Resolves when what became of them is stored. `manager`: of the enqueue that runs them. */
+  async run(jobs: readonly MemoryJob[], manager?: EntityManager): Promise<void> {
+    const tools = { ...this.tools, transactional: this.transactional(manager) };
+    await new Promise<void>((resolve) => {
+      const end = (settlement: Settlement): void => this.settle(settlement);
+      const runs: JobRuns = new JobRuns(tools, { onSettlement: end, onCommitted: end, onLeft: () => void (runs.size === 0 && resolve()) });
+      for (const job of jobs) this.running.set(job.id, { job, runs });
+      const reserved = jobs.map((job) => reserve(job, this.parts.clock.now()));
+      const [first] = reserved as [ReservedJob];
+      if (this.parts.handlers.get(first.name)?.batch) runs.startBatch(reserved);
+      else runs.start(first);
     });
   }
 
@@ -88,7 +91,8 @@ export class TestRunner {
     });
   }
 
-  private settle(job: MemoryJob, settlement: Settlement): void {
+  private settle(settlement: Settlement): void {
+    const { job } = this.running.get(settlement.id) as { job: MemoryJob };
     this.running.delete(job.id);
     settle(job, settlement, this.parts.clock.now());
     this.successes.settled(job.id);

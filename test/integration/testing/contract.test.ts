@@ -73,6 +73,15 @@ class BooksHandler {
 }
 
 @Injectable()
+class BatchHandler {
+  @JobHandler('together', { batch: { size: 3, wait: '200ms' }, failureMode: Retry({ times: 1, delay: '1h' }) })
+  together(jobs: ReadonlyArray<Job<{ n: number }>>) {
+    runs.push(`together ${jobs.map(({ payload }) => payload.n).join()}`);
+    return jobs.map(({ payload }) => (payload.n === 2 ? new Error('no two') : payload.n === 3 ? new AbandonJobError('no three') : { of: jobs.length }));
+  }
+}
+
+@Injectable()
 class CheckedHandler {
   @JobHandler(Checked)
   checked({ payload }: Job<{ n: number }>) {
@@ -92,7 +101,7 @@ describe.each(KINDS)('the contract of a queue: %s', (kind) => {
   const database = useTestDatabase();
   let on: QueueUnderTest;
   beforeAll(async () => {
-    on = await startQueue(kind, database.url, [handlers, CheckedHandler, BooksHandler], { queues: { default: {}, echoes: {}, mail: {}, other: {} }, middleware: [tenant], clusterEvents: ['job:completed'], sweepInterval: '100ms' });
+    on = await startQueue(kind, database.url, [handlers, CheckedHandler, BooksHandler, BatchHandler], { queues: { default: {}, echoes: {}, mail: {}, other: {} }, middleware: [tenant], clusterEvents: ['job:completed'], sweepInterval: '100ms' });
   });
   afterAll(() => on.app.close());
   beforeEach(async () => {
@@ -388,6 +397,29 @@ describe.each(KINDS)('the contract of a queue: %s', (kind) => {
       expect((await on.queue.find({ name: 'echo' })).jobs).toEqual([]);
       expect(await on.configs.list()).toEqual([]);
     });
+  });
+
+  it('gives jobs to a batch handler together, and settles each by its own outcome', async () => {
+    const seen: JobEvent[] = [];
+    const subscription = on.queue.events$.subscribe((event) => seen.push(event));
+    const jobs = await on.queue.enqueueMany('together', [1, 2, 3, 4].map((n) => ({ n })));
+    await on.settle();
+    subscription.unsubscribe();
+    expect(runs).toEqual(['together 1,2,3', 'together 4']);
+    const found = await Promise.all(jobs.map(({ id }) => on.queue.get(id)));
+    expect(found).toMatchObject([
+      { state: 'completed', result: { of: 3 }, attempt: 1 },
+      { state: 'scheduled', failure: { message: 'no two' }, attempt: 1 },
+      { state: 'abandoned', failure: { message: 'no three' }, attempt: 1 },
+      { state: 'completed', result: { of: 1 }, attempt: 1 },
+    ]);
+    const kinds = jobs.map(({ id }) => seen.filter((event) => event.jobId === id && event.kind !== 'job:enqueued').map(({ kind }) => kind));
+    expect(kinds).toEqual([
+      ['job:started', 'job:completed'],
+      ['job:started', 'job:retried'],
+      ['job:started', 'job:abandoned'],
+      ['job:started', 'job:completed'],
+    ]);
   });
 
   it('keeps config rows', async () => {
