@@ -37,6 +37,11 @@ export class HandlerRegistry implements Handlers {
     return this.handlers().get(name);
   }
 
+  /** Undefined unless some handler takes batches, so that the others need not be asked for each job. */
+  get batchOf(): Handlers['batchOf'] {
+    return this.all().some(({ batch }) => batch) ? (name) => this.get(name)?.batch : undefined;
+  }
+
   /** @throws HandlerConflictError, InvalidHandlerError, InvalidOptionError when it is the first call */
   all(): FoundHandler[] {
     return [...this.handlers().values()];

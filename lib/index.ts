@@ -4,7 +4,7 @@ export { JobQueue } from './job-queue.js';
 export { getJobConfigsToken, getJobQueueToken, InjectJobConfigs, InjectJobQueue } from './job-queue.tokens.js';
 export { JobConfigs, toBoolean, toNumber } from './job-configs.js';
 export { JobHandler, type JobHandlerOptions } from './decorators/job-handler.decorator.js';
-export { JobPayload, JobRef, JobSignal } from './decorators/job-params.decorators.js';
+export { JobManager, JobPayload, JobRef, JobSignal } from './decorators/job-params.decorators.js';
 export { isJobContext, jobOf } from './job-context/job-context.js';
 export { defineJob } from './define-job.js';
 export {
@@ -32,6 +32,7 @@ export {
   InvalidPayloadError,
   JobAbandonedError,
   JobCancelledError,
+  JobForgottenError,
   JobNotFoundError,
   JobStateError,
   JobTimeoutError,
@@ -43,6 +44,7 @@ export {
   SchemaTooNewError,
   ShutdownError,
   SnoozeJobError,
+  TransactionEndedError,
   UnknownQueueError,
   UnreadableValueError,
   UnstorableValueError,
@@ -51,6 +53,7 @@ export {
 } from './errors/index.js';
 export { notifyQueueEntities, queueEntities } from './store/entities/index.js';
 export type { JobConfigEntity, JobEntity, JobHistoryEntity, JobInstanceEntity } from './store/entities/index.js';
+export type { BatchOptions, BatchOutcome, BatchOutcomes } from './interfaces/batch.interface.js';
 export type { Duration } from './interfaces/duration.interface.js';
 export type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
 export type { Failure, FailureDecision, FailureHandler, FailureMode } from './interfaces/failure-mode.interface.js';

@@ -6,6 +6,7 @@ export const RUNTIME = Symbol('NotifyQueue:Runtime');
 export const BATCHER = Symbol('NotifyQueue:EnqueueBatcher');
 export const EVENTS = Symbol('NotifyQueue:JobEvents');
 export const CLUSTER_EVENTS = Symbol('NotifyQueue:ClusterEvents');
+export const DATA_SOURCE_TOKEN = Symbol('NotifyQueue:DataSourceToken');
 export const LOG = Symbol('NotifyQueue:Log');
 
 /** The name of a `forRoot` that has none. */

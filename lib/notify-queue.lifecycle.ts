@@ -9,9 +9,9 @@ import { ModulesContainer } from '@nestjs/core';
 import { HandlerRegistry } from './handler-registry.js';
 import type { Log } from './interfaces/ports/index.js';
 import { BATCHER, LOG, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.constants.js';
-import { noShutdownHooks } from './notify-queue.messages.js';
+import { noShutdownHooks, smallPool } from './notify-queue.messages.js';
 import { namesOf, queueModules } from './notify-queue.siblings.js';
-import type { ResolvedOptions } from './notify-queue.options.js';
+import { queueOptionsOf, runsQueue, type ResolvedOptions } from './notify-queue.options.js';
 import type { NotifyQueueRuntime } from './notify-queue.runtime.js';
 import { ConnectionCloser } from './connection-closer.module.js';
 import { ProcessorExplorer } from './processor.explorer.js';
@@ -53,6 +53,7 @@ export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstra
       await this.stores.close();
       throw error;
     }
+    this.checkPool();
     this.runtime.start();
     this.closer.add(() => this.close());
   }
@@ -64,6 +65,17 @@ export class NotifyQueueLifecycle implements OnModuleInit, OnApplicationBootstra
 
   async onModuleDestroy(): Promise<void> {
     await this.runtime.stopEngine();
+  }
+
+  /** A handler that waits for a connection looks like a slow one. */
+  private checkPool(): void {
+    if (this.options.role === 'producer') return;
+    const { poolSize } = this.stores.transactions;
+    const transactional = this.handlers.all().filter((handler) => handler.transactional && runsQueue(this.options, handler.queue));
+    for (const queue of new Set(transactional.map((handler) => handler.queue))) {
+      const { concurrency } = queueOptionsOf(this.options, queue);
+      if (concurrency > poolSize) this.log.warn(smallPool(queue, concurrency, poolSize), { queue, concurrency, poolSize });
+    }
   }
 
   private checkShutdownHooks(): void {

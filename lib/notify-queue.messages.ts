@@ -18,7 +18,14 @@ export const transientHandler = (name: string, method: string): string =>
 
 export const undecoratedParam = (method: string, index: number): string =>
   `${method} has a parameter without a decorator, number ${index + 1}, beside others with one. ` +
-  'Decorate it with @JobRef() for the job, @JobPayload() for the payload, @JobSignal() for the signal, or one of your own.';
+  'Decorate it with @JobRef() for the job, @JobPayload() for the payload, @JobSignal() for the signal, @JobManager() for the manager of its transaction, or one of your own.';
+
+export const managerWithoutTransaction = (method: string): string =>
+  `${method} has a parameter with @JobManager(), and no transaction. Give its @JobHandler { transactional: true }.`;
+
+export const smallPool = (queue: string, concurrency: number, poolSize: number): string =>
+  `Queue '${queue}' runs up to ${concurrency} jobs at once, and each of a transactional handler takes a connection of the data ` +
+  `source, whose pool has ${poolSize}: some will wait for one. Raise poolSize, or lower the queue's concurrency`;
 
 export const badHandlerOption = (method: string, problem: string): string => `${method}: ${problem}`;
 

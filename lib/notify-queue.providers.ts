@@ -16,7 +16,7 @@ import { attachAll } from './job-context/middleware.js';
 import { JobQueue } from './job-queue.js';
 import { getJobConfigsToken, getJobQueueToken } from './job-queue.tokens.js';
 import { NewJobs } from './new-jobs.js';
-import { BATCHER, CLUSTER_EVENTS, CONFIG_FEED, DEFAULT_NAME, EVENTS, LOG, MODULE_NAME, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.constants.js';
+import { BATCHER, CLUSTER_EVENTS, CONFIG_FEED, DATA_SOURCE_TOKEN, DEFAULT_NAME, EVENTS, LOG, MODULE_NAME, RESOLVED_OPTIONS, RUNTIME, STORES } from './notify-queue.constants.js';
 import { NotifyQueueLifecycle } from './notify-queue.lifecycle.js';
 import { entitiesMissing } from './notify-queue.messages.js';
 import { MODULE_OPTIONS_TOKEN } from './notify-queue.module-definition.js';
@@ -34,6 +34,7 @@ import { queueEntities, Stores } from './store/index.js';
 export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: NotifyQueueExtras): Provider[] {
   return [
     { provide: MODULE_NAME, useValue: name },
+    { provide: DATA_SOURCE_TOKEN, useValue: getDataSourceToken(dataSource) },
     HandlerInvoker,
     ProcessorExplorer,
     NotifyQueueLifecycle,

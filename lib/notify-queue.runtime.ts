@@ -69,7 +69,7 @@ export class NotifyQueueRuntime {
     );
   }
 
-  /** A runner of this process that takes these new jobs at once, if there is one. */
+  /** A runner of this process that takes these new jobs at once. */
   takeOver(jobs: readonly NewJob[]): HandOver | undefined {
     return this.engine?.takeOver(jobs);
   }
@@ -87,7 +87,7 @@ export class NotifyQueueRuntime {
       listenerReconnects: listener?.reconnects ?? 0,
       notifications: listener?.notifications ?? 0,
       wakes: runners.reduce((sum, { wakes }) => sum + wakes, 0),
-      reserves: runners.reduce((sum, { pace }) => sum + pace.reserves, 0),
+      reserves: runners.reduce((sum, { intake }) => sum + intake.pace.reserves, 0),
       sweepAgeMs: sweeper?.ageMs ?? null,
       sweepIntervalMs: this.options.sweepIntervalMs,
     };
@@ -154,9 +154,8 @@ export class NotifyQueueRuntime {
   /** What the rows say of the queues that run here, from now on. */
   private configure(snapshot: ReadonlyMap<string, string>): void {
     this.readSuspensions(snapshot);
-    const { runners, sweeper, history } = this.engine?.parts ?? {};
-    const changed = this.configured.apply(snapshot, runners?.map(({ queue }) => queue) ?? []);
-    if (changed.length === 0) return;
+    const { runners = [], sweeper, history } = this.engine?.parts ?? {};
+    const changed = this.configured.apply(snapshot, runners.map(({ queue }) => queue));
     history?.keep(retentionsOf(this.options, changed.map((queue) => this.configured.of(queue).keepMs)));
     void sweeper?.limitsChanged(changed);
   }
@@ -208,10 +207,9 @@ export class NotifyQueueRuntime {
     const engine = createEngine({
       reservations: stores.reservations,
       instances: stores.instances,
+      transactions: stores.transactions,
       handlers,
-      queues: [...queues].map((queue) => {
-        return { queue, maxCrashes: options.maxCrashes, suspensionKeys: suspensionKeysOf(options, queue) };
-      }),
+      queues: [...queues].map((queue) => ({ queue, maxCrashes: options.maxCrashes, suspensionKeys: suspensionKeysOf(options, queue) })),
       instance: { host: hostname(), pid: process.pid, version: VERSION, queues: [...queues] },
       newId,
       leaseMs: options.leaseMs,

@@ -7,16 +7,19 @@ import { peek } from './core/peek.js';
 import { readContract } from './core/payload-contract.js';
 import { readRunOptions, type RunSettings } from './core/run-options.js';
 import { JOB_HANDLER_METADATA, type JobHandlerMetadata } from './decorators/job-handler.decorator.js';
+import { isJobManager } from './decorators/job-params.decorators.js';
 import { readUnique } from './core/unique.js';
 import { contractOf, readGroup, readJobQueue, readPriority, readQueue } from './define-job.js';
 import { HandlerConflictError, InvalidHandlerError, InvalidOptionError } from './errors/configuration.errors.js';
 import type { FoundHandler } from './handler-registry.js';
 import type { FailureHandler } from './interfaces/failure-mode.interface.js';
 import type { SuccessHandler } from './interfaces/success-mode.interface.js';
+import { checkBatch, readBatch } from './job-context/batch-handlers.js';
 import { HandlerInvoker } from './job-context/handler-invoker.js';
-import { decoratedParams } from './job-context/handler-metadata.js';
+import { paramMarks } from './job-context/handler-metadata.js';
+import type { BatchSize } from './runtime/forming-batch.js';
 import { DEFAULT_NAME, DEFAULT_QUEUE } from './notify-queue.constants.js';
-import { badHandlerOption, modeClassMissing, noSuchModule, transientHandler, twoQueues, undecoratedParam } from './notify-queue.messages.js';
+import { badHandlerOption, managerWithoutTransaction, modeClassMissing, noSuchModule, transientHandler, twoQueues, undecoratedParam } from './notify-queue.messages.js';
 
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
@@ -80,9 +83,11 @@ export class ProcessorExplorer {
     if (marks.length === 0) return [];
     const invoke = this.invoker.of(wrapper, prototype, method);
     return marks.map((mark) => {
-      const handler = readHandler(wrapper, prototype, method, mark);
+      const { batch: size, ...handler } = readHandler(wrapper, prototype, method, mark);
       const contract = typeof mark.job === 'object' ? contractOf(mark.job, handler.name) : undefined;
-      return { ...handler, contract, invoke };
+      if (!size) return { ...handler, contract, invoke };
+      const { invoke: around, invokeAll } = this.invoker.ofBatch(wrapper, prototype, method);
+      return { ...handler, contract, invoke: around, batch: { ...size, invoke: invokeAll } };
     });
   }
 
@@ -117,20 +122,22 @@ function marksOf(prototype: object, method: string): JobHandlerMetadata[] {
   return (Reflect.getOwnMetadata(JOB_HANDLER_METADATA, value) ?? []) as JobHandlerMetadata[];
 }
 
-function readHandler(wrapper: Wrapper, prototype: object, methodName: string, mark: JobHandlerMetadata): Omit<FoundHandler, 'invoke'> {
+function readHandler(wrapper: Wrapper, prototype: object, methodName: string, mark: JobHandlerMetadata): Omit<FoundHandler, 'invoke' | 'batch'> & { readonly batch: BatchSize | undefined } {
   const method = `${prototype.constructor.name}.${methodName}`;
   const name = typeof mark.job === 'object' ? peek(mark.job, 'name') : mark.job;
   if (!isName(name)) {
     throw new InvalidHandlerError(badHandlerOption(method, `@JobHandler needs a job's definition or its name: ${NAME_EXPECTED}.`));
   }
   if (wrapper.isTransient) throw new InvalidHandlerError(transientHandler(name, method));
-  const decorated = decoratedParams(prototype, methodName);
+  const marks = paramMarks(prototype, methodName);
   const { length } = (prototype as Record<string, (...args: unknown[]) => unknown>)[methodName]!;
-  for (let i = 0; decorated.length > 0 && i < length; i++) {
-    if (!decorated.includes(i)) throw new InvalidHandlerError(undecoratedParam(method, i));
+  for (let i = 0; marks.length > 0 && i < length; i++) {
+    if (!marks.some(({ index }) => index === i)) throw new InvalidHandlerError(undecoratedParam(method, i));
   }
   const defined = read(`definition of ${name}`, typeof mark.job === 'object' ? peek(mark.job, 'options') : {}, true);
   const own = read(`@JobHandler(${name}) on ${method}`, mark.options, false);
+  if (!own.transactional && marks.some(isJobManager)) throw new InvalidHandlerError(managerWithoutTransaction(method));
+  if (own.batch) checkBatch(wrapper, prototype, methodName, own.transactional);
   if (defined.queue && own.queue && defined.queue !== own.queue) {
     throw new HandlerConflictError(twoQueues(name, defined.queue, own.queue, method));
   }
@@ -146,6 +153,8 @@ function readHandler(wrapper: Wrapper, prototype: object, methodName: string, ma
     queue,
     jobQueue: own.jobQueue ?? defined.jobQueue ?? DEFAULT_NAME,
     method,
+    transactional: own.transactional,
+    batch: own.batch,
     settings: {
       maxJobTimeMs: own.settings.maxJobTimeMs ?? defined.settings.maxJobTimeMs,
       failureMode,
@@ -165,7 +174,9 @@ function read(path: string, options: unknown, isDefinition: boolean) {
     readUnique(reader);
     readContract(reader);
   }
+  const transactional = !isDefinition && reader.boolean('transactional', false);
+  const batch = isDefinition ? undefined : readBatch(reader);
   const settings = readRunOptions(reader);
   reader.done();
-  return { queue, jobQueue, settings };
+  return { queue, jobQueue, transactional, batch, settings };
 }

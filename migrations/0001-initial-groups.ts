@@ -11,9 +11,9 @@ import type { Names } from './migration-script.js';
  * Slots are given up in order of key, and asked for without waiting, so workers cannot wait for each other in a circle. Rows that
  * were locked are updated by key: by ctid, one whose newest version the statement's snapshot does not show would be missed.
  */
-export const groups = (names: Names): string => [tables(names), pull(names), leave(names), admit(names), sweep(names)].join('\n');
+export const groups = (names: Names): string => [table(names), pull(names), leave(names), admit(names), sweep(names)].join('\n');
 
-const tables = ({ schema }: Names): string => `
+const table = ({ schema }: Names): string => `
 CREATE TABLE ${schema}.job_groups (
   queue text NOT NULL,
   key text NOT NULL,
@@ -231,11 +231,9 @@ BEGIN
     -- One whose slots have been taken for long: are there jobs that hold them?
     SELECT g.key INTO stale FROM ${schema}.job_groups g
     WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.running >= g.concurrency AND g.touched_at < clock_timestamp() - interval '1 minute' LIMIT 1;
-    IF stale IS NOT NULL THEN
-      UPDATE ${schema}.job_groups g SET touched_at = clock_timestamp(),
-        running = (SELECT count(*) FROM ${schema}.jobs j WHERE j.queue = of_queue AND j.group_key = stale AND j.slot IS NOT NULL)
-      WHERE g.queue = of_queue AND g.key = stale;
-    END IF;
+    UPDATE ${schema}.job_groups g SET touched_at = clock_timestamp(),
+      running = (SELECT count(*) FROM ${schema}.jobs j WHERE j.queue = of_queue AND j.group_key = stale AND j.slot IS NOT NULL)
+    WHERE g.queue = of_queue AND g.key = stale;
     PERFORM ${schema}.group_pull(of_queue, keys);
   END IF;
   IF pg_relation_size(format('%I.job_groups', ${schemaLiteral})::regclass) > 1048576
@@ -244,8 +242,7 @@ BEGIN
       SELECT o.ctid FROM ${schema}.job_groups o
       WHERE o.running = 0 AND o.key <> '' AND o.touched_at < clock_timestamp() - interval '10 seconds'
         AND (o.rate IS NULL OR o.tokens + o.rate * extract(epoch FROM clock_timestamp() - o.refilled_at) >= o.burst)
-        AND NOT EXISTS (SELECT FROM ${schema}.jobs j WHERE j.queue = o.queue AND j.group_key = o.key AND j.blocked)
-      LIMIT 100000 FOR UPDATE SKIP LOCKED
+        AND NOT EXISTS (SELECT FROM ${schema}.jobs j WHERE j.queue = o.queue AND j.group_key = o.key AND j.blocked) LIMIT 100000 FOR UPDATE SKIP LOCKED
     ));
   END IF;
   RETURN CASE WHEN cardinality(keys) >= most THEN keys[cardinality(keys)] END;

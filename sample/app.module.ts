@@ -42,7 +42,7 @@ export class AppModule {
           queues: {
             invoices: { concurrency: 4, maxJobTime: '30s' },
             mail: {
-              concurrency: 8,
+              concurrency: 2, // batches of ten mails
               // Again after up to 0, 1, 3, 7 and 15 seconds, then the mail is abandoned.
               failureMode: ExponentialRetry({ times: 5, base: 2, jitter: true }),
             },

@@ -5,6 +5,8 @@ import type { FailureState, FailureVerdict } from './decide-failure.js';
 export type Outcome =
   /** `stored` is the result as a codec has it. */
   | { readonly kind: 'returned'; readonly result: string | null; readonly stored: string | null }
+  /** Settled in the transaction of its handler. */
+  | { readonly kind: 'committed'; readonly result: string | null; readonly finish: Finish }
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'abandoned'; readonly error: unknown }
   /** `trouble`: why, where somebody should know. */

@@ -1,4 +1,5 @@
 import { Body, createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
+import { peek } from '../core/peek.js';
 import { jobOf } from '../job-context/job-context.js';
 
 type Pipe = Type<PipeTransform> | PipeTransform;
@@ -29,6 +30,22 @@ export const JobSignal = createParamDecorator((_: unknown, context: ExecutionCon
 
 /** The `Job`, as a parameter of a handler that has other parameters too. */
 export const JobRef = createParamDecorator((_: unknown, context: ExecutionContext) => jobOf(context)) as () => ParameterDecorator;
+
+const manager = (_: unknown, context: ExecutionContext): unknown => context.getArgByIndex(1);
+
+/**
+ * The `EntityManager` of the job's transaction, as a parameter of a handler with `transactional: true`.
+ *
+ * @example
+ * @JobHandler(BookOrder, { transactional: true })
+ * book(@JobPayload() { orderId }: BookOrderDto, @JobManager() manager: EntityManager) { ... }
+ */
+export const JobManager = createParamDecorator(manager) as () => ParameterDecorator;
+
+/** Whether this mark of a parameter decorator is that of `JobManager`. */
+export function isJobManager(mark: unknown): boolean {
+  return peek(mark, 'factory') === manager;
+}
 
 function isSchema(value: unknown): value is Schema {
   return value !== null && (typeof value === 'object' || typeof value === 'function') && '~standard' in value;

@@ -60,3 +60,13 @@ export class LostReservationError extends NotifyQueueError {
 export class ShutdownError extends NotifyQueueError {
   readonly code = 'SHUTDOWN';
 }
+
+/** A handler with `transactional: true` has ended its transaction itself, or left one open inside of it. */
+export class TransactionEndedError extends NotifyQueueError {
+  readonly code = 'TRANSACTION_ENDED';
+}
+
+/** A batch handler did not say what became of a job; what it did for the job is unknown, and the run has failed. */
+export class JobForgottenError extends NotifyQueueError {
+  readonly code = 'JOB_FORGOTTEN';
+}

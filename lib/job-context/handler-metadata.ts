@@ -17,8 +17,17 @@ export function hasEnhancers(prototype: object, method: string): boolean {
   return targets.some((target) => ENHANCERS.some((key) => Reflect.hasMetadata(key, target)));
 }
 
+/** Whether the method, not its class, has pipes. */
+export function hasPipes(prototype: object, method: string): boolean {
+  return Reflect.hasMetadata(PIPES_METADATA, (prototype as Record<string, object>)[method] as object);
+}
+
+/** What the decorators of parameters have left. */
+export function paramMarks(prototype: object, method: string): Array<{ readonly index: number }> {
+  return Object.values(Reflect.getMetadata(PARAMS_METADATA, prototype.constructor, method) ?? {});
+}
+
 /** Indexes of the parameters that have decorators. */
 export function decoratedParams(prototype: object, method: string): number[] {
-  const marks = (Reflect.getMetadata(PARAMS_METADATA, prototype.constructor, method) ?? {}) as Record<string, { index: number }>;
-  return Object.values(marks).map(({ index }) => index);
+  return paramMarks(prototype, method).map(({ index }) => index);
 }

@@ -4,7 +4,7 @@ import type { EnqueueCall, JobMiddleware } from '../interfaces/job-middleware.in
 import type { Job } from '../interfaces/job.interface.js';
 
 type Enqueue = (call: EnqueueCall) => Promise<readonly EnqueuedJob[]>;
-type Invoke = (job: Job) => unknown;
+type Invoke = (...args: [job: Job, then?: unknown]) => unknown;
 
 /** An enqueue with everything around it. */
 export function aroundEnqueue(middleware: readonly JobMiddleware[], enqueue: Enqueue): Enqueue {
@@ -13,7 +13,7 @@ export function aroundEnqueue(middleware: readonly JobMiddleware[], enqueue: Enq
 
 /** A handler with everything around it. */
 export function aroundRun(middleware: readonly JobMiddleware[], invoke: Invoke): Invoke {
-  return middleware.reduceRight<Invoke>((next, one) => (one.run ? (job) => one.run!(job, () => next(job)) : next), invoke);
+  return middleware.reduceRight<Invoke>((next, one) => (one.run ? (...args) => one.run!(args[0], () => next(...args)) : next), invoke);
 }
 
 /** Shows the `JobQueue` to those that want to see it. Returns what ends it. */

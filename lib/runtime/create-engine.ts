@@ -1,6 +1,6 @@
 import type { JobCodec } from '../interfaces/job-codec.interface.js';
 import type { Job, JobLog } from '../interfaces/job.interface.js';
-import type { InstanceInfo, LeaseStore, Log, ReservationStore, RescuePolicy, SlotStore, SweepStore } from '../interfaces/ports/index.js';
+import type { InstanceInfo, LeaseStore, Log, ReservationStore, RescuePolicy, SlotStore, SweepStore, TransactionStore } from '../interfaces/ports/index.js';
 import { Deadlines } from './deadlines.js';
 import { Engine } from './engine.js';
 import { FailureSettler, type AskCustomMode } from './failure-settler.js';
@@ -19,11 +19,13 @@ import { SuccessReporter, type TellCustomMode } from './success-reporter.js';
 import { TroubleLog } from './trouble-log.js';
 import { Suspicion } from './suspicion.js';
 import { Sweeper } from './sweeper.js';
+import { TransactionalRuns } from './transactional-runs.js';
 
 /** What a process that runs jobs is made from. */
 export interface EngineRecipe {
   readonly reservations: ReservationStore;
   readonly instances: LeaseStore & SweepStore & SlotStore;
+  readonly transactions: TransactionStore;
   readonly handlers: Handlers;
   readonly queues: readonly QueueRunnerOptions[];
   readonly instance: Omit<InstanceInfo, 'id'>;
@@ -55,6 +57,7 @@ export function createEngine(recipe: EngineRecipe): Engine {
   const progress = new ProgressWriter(reservations, () => lease.instanceId, trouble);
   const callbacks = { onLost: () => engine.loseAll(), onRegained: () => void sweeper.sweep() };
   const lease: LeaseKeeper = new LeaseKeeper(instances, recipe.instance, recipe.newId, recipe.leaseMs, callbacks, log);
+  const executor = new JobExecutor(recipe.maxPayloadSize);
   const tools = {
     store: reservations,
     lease,
@@ -64,13 +67,23 @@ export function createEngine(recipe: EngineRecipe): Engine {
         successes.settled(id);
         events.settled(id);
       },
-      lost(id: string): void {
+      lost(id: string, queue: string): void {
         successes.forget(id);
         events.lost(id);
+        log.warn(`Job ${id} was no longer held by this process; its outcome here is dropped`, { jobId: id, queue });
       },
       lostAll: () => events.lostAll(),
     },
-    executor: new JobExecutor(recipe.maxPayloadSize),
+    executor,
+    transactional: new TransactionalRuns({
+      store: recipe.transactions,
+      executor,
+      lease,
+      keepMsOf: (queue) => recipe.settingsOf(queue).keepMs.completed,
+      lastProgress: (id) => progress.take(id),
+      onLeftOpen: () => patrol.suspect(),
+      log,
+    }),
     failures: new FailureSettler(recipe.askCustomMode, log),
     successes,
     events,

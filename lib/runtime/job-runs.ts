@@ -1,21 +1,25 @@
 import { toFailureRecord } from '../core/failure-record.js';
-import { finish, giveBack, type Outcome, type Settlement } from '../core/settlement.js';
+import { finish, giveBack, type Finish, type Outcome, type Settlement } from '../core/settlement.js';
 import { JobTimeoutError, LostReservationError } from '../errors/job.errors.js';
+import type { Job } from '../interfaces/job.interface.js';
 import type { Log, ReservedJob } from '../interfaces/ports/index.js';
 import type { Deadlines } from './deadlines.js';
 import type { FailureSettler } from './failure-settler.js';
 import type { JobEvents } from './job-events.js';
-import type { Handlers } from './handler.js';
+import { Batch } from './batch.js';
+import type { BatchHandler, Handler, Handlers } from './handler.js';
 import { failedFieldsOf, fieldsOf } from './log-fields.js';
 import type { JobExecutor } from './job-executor.js';
 import { Repeats } from './repeats.js';
 import { RunningJob, type JobTools } from './running-job.js';
 import type { SuccessReporter } from './success-reporter.js';
+import type { TransactionalRuns } from './transactional-runs.js';
 
 /** What the runs of all queues of a process share. */
 export interface RunTools {
   readonly handlers: Handlers;
   readonly executor: JobExecutor;
+  readonly transactional: TransactionalRuns;
   readonly failures: FailureSettler;
   readonly successes: SuccessReporter;
   readonly events: JobEvents;
@@ -26,6 +30,8 @@ export interface RunTools {
 
 export interface RunCallbacks {
   readonly onSettlement: (settlement: Settlement) => void;
+  /** A run has ended whose settlement is committed already. */
+  readonly onCommitted: (settlement: Finish) => void;
   /** A slot is free. */
   readonly onLeft: () => void;
 }
@@ -38,6 +44,8 @@ const UNKNOWN_NAME_DELAY_MS = 60_000;
 /** The jobs of one queue that run in this process: starts them, ends them, turns outcomes into settlements. */
 export class JobRuns {
   private readonly running = new Map<string, RunningJob>();
+  /** Running jobs that share the slot of another. */
+  private shared = 0;
   private readonly repeats = new Repeats();
   private onIdle: (() => void) | undefined;
 
@@ -48,6 +56,11 @@ export class JobRuns {
 
   get size(): number {
     return this.running.size;
+  }
+
+  /** Slots that are taken: by each job, or by each batch. */
+  get slots(): number {
+    return this.running.size - this.shared;
   }
 
   has(id: string): boolean {
@@ -69,18 +82,33 @@ export class JobRuns {
   }
 
   start(reserved: ReservedJob): void {
-    const { handlers, executor, deadlines, jobTools } = this.tools;
-    const handler = handlers.get(reserved.name);
-    if (!handler) return this.callbacks.onSettlement(giveBack(reserved, UNKNOWN_NAME_DELAY_MS));
+    const handler = this.tools.handlers.get(reserved.name);
+    if (!handler) this.callbacks.onSettlement(giveBack(reserved, UNKNOWN_NAME_DELAY_MS));
+    else if (handler.batch) this.startBatch([reserved]);
+    else this.begin(reserved, handler);
+  }
+
+  /** Starts jobs of one batch handler together, in one slot. */
+  startBatch(jobs: readonly ReservedJob[]): void {
+    const handler = this.tools.handlers.get((jobs[0] as ReservedJob).name) as Handler;
+    const batch = new Batch(jobs.length, (handler.batch as BatchHandler).invoke);
+    const invoke = (job: Job): unknown => handler.invoke(job, () => batch.join(job as RunningJob));
+    this.shared += jobs.length - 1;
+    for (const job of jobs) this.begin(job, { ...handler, invoke }, batch);
+  }
+
+  private begin(reserved: ReservedJob, handler: Handler, batch?: Batch): void {
+    const { handlers, executor, transactional, deadlines, jobTools } = this.tools;
     const policy = handlers.policyOf(reserved.name, reserved.queue, reserved.options);
-    const job = new RunningJob(reserved, policy, jobTools);
+    const job = new RunningJob(reserved, policy, jobTools, batch);
+    batch?.add(job);
     this.running.set(job.id, job);
     deadlines.set(job, policy.maxJobTimeMs, () => {
       const text = `Job ${job.id} ran longer than its maxJobTime of ${policy.maxJobTimeMs} ms`;
       this.end(job, new JobTimeoutError(text));
     });
     this.tools.events.started(job);
-    executor.run(job, handler, (outcome) => void this.ended(job, outcome));
+    (handler.transactional ? transactional : executor).run(job, handler, (outcome) => void this.ended(job, outcome));
   }
 
   /** Fires the signal of a job. False when it does not run here. */
@@ -97,7 +125,7 @@ export class JobRuns {
 
   /** Settles what still runs by its abort reason: there is no more time. */
   giveUp(): void {
-    for (const job of this.running.values()) void this.ended(job, this.tools.executor.aborted(job));
+    for (const job of this.running.values()) void this.ended(job, this.tools.transactional.giveUp(job));
   }
 
   /** Resolves when nothing runs, or after this time. */
@@ -117,9 +145,12 @@ export class JobRuns {
   private end(job: RunningJob, reason: Error): void {
     if (job.abortReason) return;
     job.abort(reason);
+    if (job.committing) return;
     this.tools.deadlines.set(job, ABORT_GRACE_MS, () => {
-      this.tools.log.warn(`Job ${job.name} goes on although its signal fired; its slot is freed`, fieldsOf(job));
-      void this.ended(job, this.tools.executor.aborted(job));
+      // A batch goes on for its other jobs.
+      const fate = job.batch ? 'it is settled without its batch' : 'its slot is freed';
+      this.tools.log[job.batch ? 'debug' : 'warn'](`Job ${job.name} goes on although its signal fired; ${fate}`, fieldsOf(job));
+      void this.ended(job, this.tools.transactional.giveUp(job));
     });
   }
 
@@ -127,7 +158,7 @@ export class JobRuns {
   private ended(job: RunningJob, outcome: Outcome): void | Promise<void> {
     if (this.running.get(job.id) !== job) return;
     this.tools.deadlines.clear(job);
-    if (outcome.kind !== 'failed') return this.leave(job, this.settlementOf(job, outcome));
+    if (outcome.kind !== 'failed') return this.leave(job, this.settlementOf(job, outcome), outcome.kind === 'committed');
     return this.tools.failures.settle(job, outcome.error).then((settlement) => {
       this.leave(job, job.abortReason instanceof LostReservationError ? undefined : settlement);
     });
@@ -138,6 +169,9 @@ export class JobRuns {
       case 'returned':
         this.tools.successes.expect(job, outcome.result);
         return finish(job, 'completed', outcome.stored);
+      case 'committed':
+        this.tools.successes.expect(job, outcome.result);
+        return outcome.finish;
       case 'abandoned':
       case 'cancelled': {
         const failure = toFailureRecord(outcome.error);
@@ -157,11 +191,13 @@ export class JobRuns {
     }
   }
 
-  private leave(job: RunningJob, settlement: Settlement | undefined): void {
+  private leave(job: RunningJob, settlement: Settlement | undefined, isCommitted = false): void {
     if (this.running.get(job.id) !== job) return;
     this.running.delete(job.id);
+    if (job.batch && !job.batch.leave(job)) this.shared--;
     this.tools.events.ended(job, settlement);
-    if (settlement) this.callbacks.onSettlement(settlement);
+    if (isCommitted) this.callbacks.onCommitted(settlement as Finish);
+    else if (settlement) this.callbacks.onSettlement(settlement);
     this.callbacks.onLeft();
     if (this.running.size === 0) this.onIdle?.();
   }

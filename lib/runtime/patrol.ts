@@ -90,7 +90,7 @@ export class Patrol {
   private async abortCancelled(ids: readonly string[]): Promise<void> {
     if (ids.length === 0 || !this.lease.trusted) return;
     for (const { id, queue, cancelRequested } of await this.store.holdings(this.lease.instanceId, ids)) {
-      if (cancelRequested) this.runners.get(queue)?.runs.abort(id, new JobCancelledError(`Job ${id} was cancelled`));
+      if (cancelRequested) this.runners.get(queue)?.cancel(id, new JobCancelledError(`Job ${id} was cancelled`));
     }
   }
 

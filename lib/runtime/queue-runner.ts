@@ -1,25 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Backoff } from '../core/backoff.js';
 import { giveBack, type Held } from '../core/settlement.js';
 import { DatabaseUnavailableError } from '../errors/database.errors.js';
-import { LostReservationError, ShutdownError } from '../errors/job.errors.js';
+import { LostReservationError } from '../errors/job.errors.js';
 import type { NewJob, ReservedJob } from '../interfaces/ports/index.js';
-import { Appetite } from './appetite.js';
-import { GlobalSlots } from './global-slots.js';
 import type { HandOver } from './enqueue-batcher.js';
 import { JobBuffer } from './job-buffer.js';
 import { JobRuns } from './job-runs.js';
-import { ReservePace } from './reserve-pace.js';
+import { Intake } from './intake.js';
+import { Pause } from './pause.js';
 import { ScanPosition } from './scan-position.js';
 import type { QueueRunnerOptions, QueueSettings, RunnerTools } from './runner-tools.js';
 import { Settler } from './settler.js';
-import { TokenTimer } from './token-timer.js';
+import { stopRuns } from './stop-runs.js';
 
 /** From so many finished jobs on, settling and reserving are worth a trip each. */
 const SIDE_BY_SIDE = 100;
-/** At shutdown, handlers have this long to react to their signal, ... */
-const ABORTED_MS = 250;
-/** ... and what cannot be settled within this time is left to be rescued. */
+/** At shutdown, what cannot be settled within this time is left to be rescued. */
 const MAX_DRAIN_MS = 500;
 
 /**
@@ -30,28 +26,15 @@ const MAX_DRAIN_MS = 500;
 export class QueueRunner {
   readonly runs: JobRuns;
   private readonly settler: Settler;
-  private readonly appetite = new Appetite();
+  readonly intake: Intake;
   private readonly position = new ScanPosition();
   private readonly buffer: JobBuffer;
-  private readonly slots: GlobalSlots;
-  /** The tokens of the queue's rate. */
-  private readonly tokens = new TokenTimer(() => this.wake());
-  /** Jobs that the reserve under way may bring. */
-  private asked = 0;
-  /** Slots for jobs that are being handed over. */
-  private promised = 0;
-  private promisedAt = 0;
   /** There may be jobs to reserve. */
   private hungry = false;
   wakes = 0;
-  /** A reserve is under way. */
-  private reserving = false;
-  readonly pace = new ReservePace(() => this.turn());
-  /** A settlement is under way. */
   private settling = false;
   private plannedTurn: NodeJS.Immediate | undefined;
-  private readonly backoff = new Backoff();
-  private backingOff = false;
+  private readonly pause = new Pause(() => this.wake());
   private stopped = false;
 
   constructor(
@@ -60,34 +43,36 @@ export class QueueRunner {
   ) {
     this.runs = new JobRuns(tools, {
       onSettlement: (settlement) => this.settler.add(settlement),
+      onCommitted: ({ id }) => tools.ends.settled(id),
       onLeft: () => {
-        this.appetite.jobFinished();
+        this.intake.jobFinished();
         this.startBuffered();
         this.planTurn();
-        if (!this.hungry) this.slots.release();
+        if (!this.hungry) this.intake.rest();
       },
     });
     this.buffer = new JobBuffer({
       slots: () => this.settings.concurrency,
       runsAlone: ({ crashes }) => crashes > 0 && crashes >= options.maxCrashes - 1,
-      running: () => this.runs.size,
+      running: () => this.runs.slots,
       settled: () => this.settler.empty,
       putBack: (jobs) => this.putBack(jobs),
+      batchOf: tools.handlers.batchOf,
+      onReady: () => this.startBuffered(),
     });
-    this.slots = new GlobalSlots(
-      tools.slots,
-      {
-        queue: options.queue,
-        instanceId: () => tools.lease.instanceId,
-        most: () => this.settings.globalConcurrency,
-        inUse: () => this.held + this.asked,
-        onMore: () => this.turn(),
-      },
-      tools.trouble,
-    );
+    this.intake = new Intake(tools, {
+      ...options,
+      held: () => this.runs.size + this.buffer.size,
+      slots: () => this.settings.concurrency - this.runs.slots,
+      wants: (promised) => this.buffer.wants(promised),
+      isAsleep: () => !this.hungry && this.buffer.size === 0 && !this.buffer.closed && !this.stopped && !this.pause.isOn,
+      receive: (jobs, instanceId) => this.receive(jobs, instanceId),
+      onMore: () => this.turn(),
+      onToken: () => this.wake(),
+    });
     this.settler = new Settler(tools.store, {
       onSettled: (id) => tools.ends.settled(id),
-      onLost: (id) => this.reportLost(id),
+      onLost: (id) => tools.ends.lost(id, options.queue),
       onRequeued: (delayMs) => (delayMs > 0 ? tools.onDueIn(delayMs) : this.wake()),
       onFinish: () => this.planTurn(),
       lastProgress: (id) => tools.progress.take(id),
@@ -96,17 +81,10 @@ export class QueueRunner {
     });
   }
 
-  get queue(): string {
-    return this.options.queue;
-  }
+  get queue(): string { return this.options.queue; }
 
   private get settings(): QueueSettings {
     return this.tools.settingsOf(this.queue);
-  }
-
-  /** Jobs that run or wait here, or that are promised to. */
-  private get held(): number {
-    return this.runs.size + this.buffer.size + this.promised;
   }
 
   /** Nothing is held here, and nothing is on its way. */
@@ -116,7 +94,7 @@ export class QueueRunner {
 
   /** Something was asked of the database before this time, and may yet bring jobs. */
   awaitsAnswerFrom(before: number): boolean {
-    return (this.reserving && this.pace.beganAt < before) || (this.promised > 0 && this.promisedAt < before);
+    return this.intake.awaitsAnswerFrom(before);
   }
 
   /** Whether a job that the database says is held by this process is known here. */
@@ -128,42 +106,28 @@ export class QueueRunner {
     this.wakes++;
     this.hungry = true;
     this.position.workCameIn();
-    this.slots.wake();
+    this.intake.wake();
     // What was fetched ahead has not started, so a suspension stops it too.
     if (this.buffer.size > 0 && this.tools.isSuspended(this.queue)) this.putBack(this.buffer.clear());
     this.turn();
     this.startBuffered();
   }
 
-  /**
-   * Takes new jobs of this queue at once, if it sleeps with nothing waiting and enough free slots; so
-   * it never takes what another process could start sooner.
-   */
+  /** Takes new jobs of this queue at once, if it sleeps with nothing waiting and enough free slots. */
   takeOver(jobs: readonly NewJob[]): HandOver | undefined {
-    const { lease, handlers, isSuspended } = this.tools;
-    const asleep = !this.hungry && !this.reserving && this.buffer.size === 0 && !this.buffer.closed && !this.stopped && !this.backingOff;
-    const { concurrency, globalConcurrency, rate } = this.settings;
-    const free = concurrency - this.runs.size - this.promised;
-    if (!asleep || globalConcurrency !== undefined || rate || jobs.length > free || !lease.trusted || isSuspended(this.queue)) return undefined;
-    if (!jobs.every((job) => job.delayMs === 0 && job.runAtMs === null && job.group === null && handlers.get(job.name))) return undefined;
-    const { instanceId } = lease;
-    if (this.promised === 0) this.promisedAt = performance.now();
-    this.promised += jobs.length;
-    return {
-      instanceId,
-      suspensionKeys: this.options.suspensionKeys,
-      settle: (reserved) => {
-        this.promised -= jobs.length;
-        if (!reserved) this.tools.onAnswerLost();
-        this.receive(reserved ?? [], instanceId);
-      },
-    };
+    return this.intake.take(jobs);
+  }
+
+  /** Ends a run. What waits here goes back, and is found cancelled there. */
+  cancel(id: string, reason: Error): void {
+    const waiting = this.runs.abort(id, reason) ? undefined : this.buffer.remove(id);
+    if (waiting) this.putBack([waiting]);
   }
 
   /** The lease is gone: nothing that is held here may be settled or run on. */
   loseAll(): void {
     this.buffer.clear();
-    this.slots.lose();
+    this.intake.lose();
     this.settler.forget();
     this.tools.ends.lostAll();
     this.runs.abortAll((id) => new LostReservationError(`Job ${id} may run elsewhere: this process lost its lease`));
@@ -174,20 +138,17 @@ export class QueueRunner {
     for (const job of jobs) this.settler.add(giveBack(job));
   }
 
-  /** Reserves no more, lets running jobs end, then aborts them and puts them back. */
+  /** Reserves no more, lets running jobs end, then aborts them. */
   async stop(graceMs: number): Promise<void> {
     this.stopped = true;
     this.putBack(this.buffer.clear());
-    await this.runs.idle(graceMs);
-    this.runs.abortAll(() => new ShutdownError('The application is shutting down'));
-    await this.runs.idle(ABORTED_MS);
-    this.runs.giveUp();
+    await stopRuns(this.runs, graceMs);
     const deadline = performance.now() + MAX_DRAIN_MS;
     while (!this.idle && performance.now() < deadline) {
       this.turn();
       await sleep(2);
     }
-    await this.slots.stop();
+    await this.intake.stop();
   }
 
   /**
@@ -195,9 +156,9 @@ export class QueueRunner {
    * one settles the last batch while the other fetches the next. A few finishes wait for a reserve.
    */
   private turn(): void {
-    if (this.backingOff) return;
-    const limit = this.reserving ? 0 : this.limit();
-    const settle = !this.settling && this.settler.pending >= (this.reserving ? SIDE_BY_SIDE : 1);
+    if (this.pause.isOn) return;
+    const limit = this.intake.isBusy ? 0 : this.limit();
+    const settle = !this.settling && this.settler.pending >= (this.intake.isBusy ? SIDE_BY_SIDE : 1);
     if (limit > 0 && settle && this.settler.pending >= SIDE_BY_SIDE) {
       void this.trip(limit, false);
       void this.trip(0, true);
@@ -209,49 +170,34 @@ export class QueueRunner {
   private limit(): number {
     const { lease, isSuspended } = this.tools;
     if (!this.hungry || this.stopped || !lease.trusted || isSuspended(this.queue)) return 0;
-    if (this.buffer.closed || !this.pace.allows() || !this.tokens.allow()) return 0;
-    const { concurrency, globalConcurrency, rate } = this.settings;
-    const { held } = this;
-    const want = this.appetite.want(concurrency, held);
-    // A start that is limited is not taken ahead of its time.
-    const now = globalConcurrency === undefined && !rate ? want : Math.min(want, concurrency - held);
-    return now > 0 ? Math.max(0, this.slots.limit(held + now) - held) : 0;
+    return this.buffer.closed ? 0 : this.intake.limit();
   }
 
   private async trip(limit: number, settle: boolean): Promise<void> {
     const { wakes, tools } = this;
     const { instanceId } = tools.lease;
     if (settle) this.settling = true;
-    if (limit > 0) {
-      this.reserving = true;
-      this.asked = limit;
-      this.pace.begin();
-      this.appetite.measure();
-    }
+    if (limit > 0) this.intake.began(limit);
     const after = limit > 0 ? this.position.next() : undefined;
     try {
       const { keepMs, groups, rate } = this.settings;
-      const scope = { ...this.options, keepMs, limits: { groups, rate }, instanceId, names: this.stopped ? [] : tools.handlers.names };
-      const { jobs, place, seen, pulled, waitMs } = await this.settler.exchange({ ...scope, limit, after }, settle);
-      this.backoff.reset();
+      const request = { ...this.options, keepMs, limits: { groups, rate }, instanceId, names: this.stopped ? [] : tools.handlers.names, limit, after };
+      const { jobs, place, seen, pulled, waitMs } = await this.settler.exchange(request, settle);
+      this.pause.succeeded();
       if (settle) this.settling = false;
       if (limit > 0) {
-        this.reserving = false;
-        this.asked = 0;
         const isFull = seen >= limit;
-        this.position.reached(place, isFull, after === undefined, performance.now() - this.pace.beganAt);
-        this.pace.ended(seen);
-        if (rate) this.tokens.next(waitMs, rate);
+        this.position.reached(place, isFull, after === undefined, performance.now() - this.intake.pace.beganAt);
+        this.intake.ended(seen, waitMs);
         // Behind a place there may be nothing while there is something before it, and of a group that another worker
         // looked at just then something may be left.
         this.hungry = isFull || this.wakes > wakes || after !== undefined || seen > jobs.length || waitMs !== null;
-        if (!this.hungry) this.slots.release();
+        if (!this.hungry) this.intake.rest();
       }
       if (pulled > 0 || seen > jobs.length) this.blockedMoved(pulled);
       this.receive(jobs, instanceId);
     } catch (error) {
-      if (limit > 0) this.reserving = false;
-      if (limit > 0) this.asked = 0;
+      if (limit > 0) this.intake.failed();
       if (settle) this.settling = false;
       if (error instanceof DatabaseUnavailableError && error.mayHaveRun) tools.onAnswerLost();
       this.backOff(error);
@@ -280,7 +226,7 @@ export class QueueRunner {
   }
 
   private startBuffered(): void {
-    this.buffer.drain((job) => this.runs.start(job));
+    this.buffer.drain((job) => this.runs.start(job), (jobs) => this.runs.startBatch(jobs));
   }
 
   /** What ends in the same turn of the event loop is settled together. */
@@ -293,12 +239,6 @@ export class QueueRunner {
 
   private backOff(error: unknown): void {
     this.tools.trouble.report(`Queue '${this.queue}' cannot reserve or settle jobs, trying again`, error);
-    this.backingOff = true;
-    setTimeout(() => ((this.backingOff = false), this.wake()), this.backoff.next()).unref();
-  }
-
-  private reportLost(id: string): void {
-    this.tools.ends.lost(id);
-    this.tools.log.warn(`Job ${id} was no longer held by this process; its outcome here is dropped`, { jobId: id, queue: this.queue });
+    this.pause.begin();
   }
 }

@@ -30,7 +30,7 @@ export interface RunEnds {
   /** It is committed. */
   settled(id: string): void;
   /** It was dropped: another process holds the job. */
-  lost(id: string): void;
+  lost(id: string, queue: string): void;
   /** All that is not committed yet is dropped. */
   lostAll(): void;
 }

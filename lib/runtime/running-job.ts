@@ -5,6 +5,7 @@ import { maxAttemptsOf } from '../core/failure-modes.js';
 import type { CodecSubject, JobCodec } from '../interfaces/job-codec.interface.js';
 import type { Job, JobLog } from '../interfaces/job.interface.js';
 import type { ReservedJob } from '../interfaces/ports/index.js';
+import type { Batch } from './batch.js';
 import type { RunPolicy } from './handler.js';
 
 /** What a running job needs from its process. */
@@ -24,6 +25,8 @@ export class RunningJob implements Job {
   readonly startedAt = performance.now();
   /** Why the run must end; set once. */
   abortReason: Error | undefined;
+  /** Its end is being committed by the transaction of its handler: what was told to end may have ended well. */
+  committing = false;
   /** Reserves no longer pass over its row. */
   shelved = false;
   private parsedPayload: { value: unknown } | undefined;
@@ -35,6 +38,8 @@ export class RunningJob implements Job {
     readonly reserved: ReservedJob,
     readonly policy: RunPolicy,
     private readonly tools: JobTools,
+    /** The jobs that its handler takes with it. */
+    readonly batch?: Batch,
   ) {}
 
   get id(): string {

@@ -71,6 +71,11 @@ export function toQueueError(error: unknown, doing: string): unknown {
   return error;
 }
 
+/** What the driver said, without TypeORM's wrapping. */
+export function driverErrorOf(error: unknown): unknown {
+  return (error as { driverError?: unknown } | undefined)?.driverError ?? error;
+}
+
 /** What to do about an error by which PostgreSQL refuses to work; empty when there is nothing to say. */
 export function adviceOn(error: unknown): string {
   return ADVICE[refusalOf(error) ?? ''] ?? '';

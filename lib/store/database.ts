@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { EntityManager } from 'typeorm';
 import { DatabaseUnavailableError, QueueClosedError } from '../errors/database.errors.js';
-import { adviceOn, isConnectionError, isRetryable, toQueueError } from './database-errors.js';
+import { adviceOn, driverErrorOf, isConnectionError, isRetryable, toQueueError } from './database-errors.js';
 import type { Statement } from './statement.js';
 
 /** A row as text: see `Statement` for why nothing is parsed. */
@@ -81,7 +81,7 @@ export class Database {
       return Array.isArray(rows) ? (rows as Row[]) : [];
     } catch (error) {
       // A serialization failure in the caller's transaction is the caller's to see and retry.
-      const driverError: unknown = (error as { driverError?: unknown }).driverError ?? error;
+      const driverError = driverErrorOf(error);
       const queueError = toQueueError(driverError, doing);
       throw queueError === driverError ? error : queueError;
     }

@@ -10,6 +10,7 @@ import { PgInstanceStore } from './instance.store.js';
 import { PgJobStore } from './job.store.js';
 import { appliedVersion, LATEST_VERSION, prepareSchema } from './migrator.js';
 import { PgReservationStore } from './reservation.store.js';
+import { PgTransactionStore } from './transaction.store.js';
 import { createStatements } from './statements/index.js';
 
 export { queueEntities, notifyQueueEntities } from './entities/index.js';
@@ -35,17 +36,22 @@ export function createStores(database: Database, schema: string) {
 
 /** Everything SQL, over one small pool of its own. */
 export class Stores {
+  private readonly schema: string;
   readonly reservations: PgReservationStore;
   readonly jobs: PgJobStore;
   readonly instances: PgInstanceStore;
   readonly configs: PgConfigStore;
   readonly events: PgEventStore;
+  readonly transactions: PgTransactionStore;
 
   private constructor(
+    dataSource: DataSource,
     readonly connection: ClientConfig,
     private readonly database: Database,
-    private readonly schema: string,
+    { schema, queryTimeoutMs }: StoresOptions,
   ) {
+    this.schema = schema;
+    this.transactions = new PgTransactionStore(dataSource, database, createStatements(schema), queryTimeoutMs);
     ({
       reservations: this.reservations,
       jobs: this.jobs,
@@ -73,7 +79,7 @@ export class Stores {
       await database.close();
       throw error;
     }
-    return new Stores(connection, database, options.schema);
+    return new Stores(dataSource, connection, database, options);
   }
 
   /** @throws DatabaseUnavailableError */

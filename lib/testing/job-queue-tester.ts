@@ -99,12 +99,12 @@ export class JobQueueTester {
   }
 
   /**
-   * Runs the next job that is due, or the next one of this name, to its end. Resolves to what became of it; undefined when
-   * none is due.
+   * Runs the next job that is due, or the next one of this name, to its end; if its handler takes batches, with those that
+   * are due too. Resolves to what became of it; undefined when none is due.
    */
   async runNext<const Selector extends JobSelector>(job?: Selector): Promise<RecordFor<Selector> | undefined> {
     const selection = job === undefined ? undefined : select(job, new OptionReader({}, 'runNext'));
-    const id = await this.needFake('runNext').runNext(selection?.criteria.name);
+    const [id] = await this.needFake('runNext').runNext(selection?.criteria.name);
     return id === undefined ? undefined : ((await this.queue.get(id)) as RecordFor<Selector>);
   }
 

@@ -207,5 +207,6 @@ describe('groups', () => {
     await until(() => ran.size + gone === 240, { timeout: 15_000 });
     const running = () => database.query('SELECT key, running FROM notify_queue.job_groups WHERE running <> 0');
     await until(async () => (await running()).length === 0, { timeout: 2_000 });
+    expect((await apps[0]!.queue.status('default')).count).toBe(0);
   });
 });

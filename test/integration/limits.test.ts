@@ -58,6 +58,7 @@ describe('limits', () => {
     await first.queue.enqueueMany('one', [1, 2, 3, 4, 5, 6]);
     await first.queue.enqueueMany('two', [1, 2, 3, 4, 5, 6]);
     await until(() => ran.length === 12, { timeout: 5_000 });
+    expect(ran.filter((name) => name === 'two')).toHaveLength(6);
   });
 
   it('gives the slots of a process that died to the others', async () => {

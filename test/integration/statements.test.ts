@@ -29,6 +29,8 @@ const EXPECTATIONS: Record<keyof Statements, Expectation> & Record<string, Expec
   exchange: { params: SAMPLE_PARAMS.exchange, indexes: ['jobs_available_idx', ...JOB] },
   'exchange of nothing': { params: [...SAMPLE_PARAMS.exchange.slice(0, 5), ...NO_FINISHES, ...START, '{}'], indexes: ['jobs_available_idx', ...JOB] },
   exchangeRated: { params: SAMPLE_PARAMS.exchangeRated, indexes: ['jobs_available_idx', ...JOB] },
+  finishJob: { params: SAMPLE_PARAMS.finishJob, indexes: JOB },
+  rowFate: { params: SAMPLE_PARAMS.rowFate, indexes: JOB },
   requeue: { params: SAMPLE_PARAMS.requeue, indexes: JOB },
   progress: { params: SAMPLE_PARAMS.progress, indexes: JOB },
   rescue: { params: SAMPLE_PARAMS.rescue, indexes: JOB },

@@ -194,7 +194,7 @@ describe('unique jobs', () => {
     expect(stored.filter(({ outcome }) => outcome === 'replaced')).toHaveLength(900);
     const { jobs } = await queue.find({ name: 'bulk' }, { limit: 1_000 });
     expect(jobs.map(({ payload }) => (payload as { n: number }).n).sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, n) => 900 + n));
-    for (const [index, { id }] of stored.entries()) expect((jobs.find((job) => job.id === id)?.payload as { id: number }).id).toBe(index % 100);
+    for (const [index, { id }] of stored.entries()) expect(jobs.find((job) => job.id === id)).toMatchObject({ payload: { id: index % 100 } });
   });
 
   it.each([

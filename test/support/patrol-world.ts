@@ -86,11 +86,11 @@ export class PatrolWorld {
       awaitsAnswerFrom: (before: number) => this.askedAt.some((at) => at < before),
       putBack: (jobs: Held[]) => this.released.push(...jobs),
       wake: () => this.wakes++,
+      cancel: (id: string, reason: Error) => this.aborted.push([id, reason]),
       runs: {
         get ids() {
           return idsOfRuns();
         },
-        abort: (id: string, reason: Error) => this.aborted.push([id, reason]),
       },
     };
     return runner as unknown as QueueRunner;

@@ -15,6 +15,8 @@ const ANY_JOB = [null, null, null, null, null, null];
 export const SAMPLE_PARAMS: Record<keyof Statements, readonly unknown[]> = {
   exchange: ['mail', 100, ID, ['greet'], ['suspended'], ...FINISHES, ...START, '{}'],
   exchangeRated: ['mail', 100, ID, ['greet'], ['suspended'], ...FINISHES, ...START, '{}', 10, 10],
+  finishJob: [ID, 1, ID, 'null', null, 60_000],
+  rowFate: [ID, 1, ID],
   requeue: [IDS, fill(1), fill(1_000), fill(1), fill(null), fill(null), fill(null), ID],
   progress: [IDS, fill(1), fill('{}'), ID],
   rescue: [3, ...KEEP, IDS],

@@ -64,6 +64,7 @@ describe('resolveOptions', () => {
     expect(defaults).toEqual({
       concurrency: 10, maxJobTimeMs: 3_600_000, failureMode: { mode: 'abandon' }, successMode: { mode: 'none' }, retryDelayMs: 15_000,
       perQueueSuspension: true, keepCompletedMs: 7 * DAY_MS, keepAbandonedMs: 30 * DAY_MS,
+      globalConcurrency: undefined, rate: undefined, groupConcurrency: 1, groupRate: undefined,
     });
     expect(queues.size).toBe(0);
   });

@@ -1,10 +1,15 @@
 import type { Observable } from 'rxjs';
+import type { EntityManager, Repository } from 'typeorm';
 import { z } from 'zod';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import {
   defineJob,
   JobHandler,
+  JobManager,
+  JobPayload,
   JobQueue,
+  JobRef,
+  JobSignal,
   toBoolean,
   type Duration,
   type EnqueuedJob,
@@ -123,6 +128,120 @@ describe('types', () => {
       wrongReport(_job: Job<{ month: string }>): string {
         return '';
       }
+    }
+    expect(Handlers).toBeTypeOf('function');
+  });
+
+  it('a transactional handler is given a manager, and no other is', () => {
+    class Handlers {
+      @JobHandler(Invoice, { transactional: true })
+      both(job: Job<{ orderId: string }>, manager: EntityManager): { pages: number } {
+        return { pages: job.payload.orderId.length + Number(manager.connection.isInitialized) };
+      }
+
+      @JobHandler('types.report', { transactional: true, queue: 'reports' })
+      named(_job: Job<{ month: string }>, _manager: EntityManager) {
+        return { pages: 1 };
+      }
+
+      @JobHandler(Invoice, { transactional: true })
+      decorated(@JobPayload() _payload: object, @JobSignal() _signal: AbortSignal, @JobManager() _manager: EntityManager) {
+        return { pages: 1 };
+      }
+
+      @JobHandler(Invoice)
+      plain(@JobRef() _job: Job<{ orderId: string }>, @JobSignal() _signal: AbortSignal) {
+        return { pages: 1 };
+      }
+
+      // @ts-expect-error it is no repository
+      @JobHandler(Invoice, { transactional: true })
+      another(_job: Job<{ orderId: string }>, _repository: Repository<object>) {
+        return { pages: 1 };
+      }
+
+      // @ts-expect-error there is no transaction
+      @JobHandler(Invoice)
+      none(_job: Job<{ orderId: string }>, _manager: EntityManager) {
+        return { pages: 1 };
+      }
+
+      // @ts-expect-error the payload and the result are checked all the same
+      @JobHandler(Invoice, { transactional: true })
+      wrong(_job: Job<{ orderId: number }>, _manager: EntityManager) {
+        return { pages: 1 };
+      }
+
+      // @ts-expect-error misspelt
+      @JobHandler(Invoice, { transactoinal: true })
+      misspelt(_job: Job<{ orderId: string }>) {
+        return { pages: 1 };
+      }
+    }
+    expect(Handlers).toBeTypeOf('function');
+  });
+
+  it('a batch handler takes an array of jobs, and says of each what became of it', () => {
+    type Invoices = ReadonlyArray<Job<{ orderId: string }>>;
+    class Handlers {
+      @JobHandler(Invoice, { batch: { size: 10, wait: '50ms' } })
+      async nothing(jobs: Invoices): Promise<void> {
+        await Promise.all(jobs.map((job) => job.payload.orderId));
+      }
+
+      @JobHandler(Invoice, { batch: {}, queue: 'mail' })
+      async each(jobs: Array<Job<{ orderId: string }>>) {
+        return jobs.map((job) => (job.payload.orderId ? { pages: 1 } : new Error('none')));
+      }
+
+      @JobHandler('types.report', { batch: { size: 10 } })
+      settled(jobs: ReadonlyArray<Job<{ month: string }>>) {
+        return Promise.allSettled(jobs.map(async ({ payload }) => ({ pages: payload.month.length })));
+      }
+
+      @JobHandler(Invoice, { batch: { size: 10 } })
+      mapped(jobs: Invoices) {
+        return new Map(jobs.map((job) => [job, { pages: 1 }]));
+      }
+
+      @JobHandler('unknown', { batch: { size: 10 } })
+      unknown(jobs: ReadonlyArray<Job<{ anything: string }>>) {
+        return jobs.map((job) => job.payload.anything);
+      }
+
+      // @ts-expect-error it is given many
+      @JobHandler(Invoice, { batch: { size: 10 } })
+      one(_job: Job<{ orderId: string }>) {}
+
+      // @ts-expect-error the payload is another one
+      @JobHandler(Invoice, { batch: { size: 10 } })
+      wrongPayload(_jobs: ReadonlyArray<Job<{ orderId: number }>>) {}
+
+      // @ts-expect-error the result is another one
+      @JobHandler(Invoice, { batch: { size: 10 } })
+      wrongResult(jobs: Invoices) {
+        return jobs.map(() => ({ sheets: 1 }));
+      }
+
+      // @ts-expect-error one result for all of them
+      @JobHandler(Invoice, { batch: { size: 10 } })
+      oneResult(_jobs: Invoices) {
+        return { pages: 1 };
+      }
+
+      // @ts-expect-error there is no manager
+      @JobHandler(Invoice, { batch: { size: 10 } })
+      manager(_jobs: Invoices, _manager: EntityManager) {}
+
+      // @ts-expect-error it is given one
+      @JobHandler(Invoice)
+      many(_jobs: Invoices) {
+        return { pages: 1 };
+      }
+
+      // @ts-expect-error misspelt
+      @JobHandler(Invoice, { batch: { sice: 10 } })
+      misspelt(_jobs: Invoices) {}
     }
     expect(Handlers).toBeTypeOf('function');
   });

@@ -3,3 +3,4 @@ export type * from './enqueue-store.port.js';
 export type * from './event-store.port.js';
 export type * from './job-store.port.js';
 export type * from './log.port.js';
+export type * from './transaction-store.port.js';

@@ -2,6 +2,7 @@ import { statementNames, type Statement } from '../statement.js';
 import { createConfig, deleteConfig, readConfigs, setConfig, updateConfig } from './configs.js';
 import { publishEvents } from './events.js';
 import { exchange, exchangeRated } from './exchange.js';
+import { finishJob, rowFate } from './finish-job.js';
 import { expireHistory, prepareHistory } from './history.js';
 import { insertJobs, insertJobsOnce, insertReserved, insertUnique } from './insert-jobs.js';
 import { expire, register, renew, unregister } from './lease.js';
@@ -28,6 +29,7 @@ export function createStatements(schema: string) {
     expireHistory: expireHistory(names),
     findNewestJobs: findJobs(names, 'newest'),
     findOldestJobs: findJobs(names, 'oldest'),
+    finishJob: finishJob(names),
     getJob: getJob(names),
     holdJob: holdJob(names),
     holdings: holdings(names),
@@ -49,6 +51,7 @@ export function createStatements(schema: string) {
     requeue: requeue(names),
     rescue: rescue(names),
     retryJob: retryJob(names),
+    rowFate: rowFate(names),
     setConfig: setConfig(names),
     shelve: shelve(names),
     survey: survey(names),

@@ -10,7 +10,7 @@ import { storeUnique } from './memory-unique.js';
 /** What the store tells of. */
 export interface MemoryJobEvents {
   /** Stored, maybe in a transaction that is still open. */
-  inserted(jobs: readonly MemoryJob[]): Promise<void>;
+  inserted(jobs: readonly MemoryJob[], manager: EntityManager | undefined): Promise<void>;
   changed(id: string): void;
   /** @throws QueueClosedError after the application was closed */
   refuseClosed(): void;
@@ -35,7 +35,7 @@ export class MemoryJobStore implements JobStore, EnqueueStore {
       for (const row of unknown) jobs.set(row.id, row);
       return unknown;
     });
-    await this.events.inserted(added);
+    await this.events.inserted(added, manager);
   }
 
   async insertUnique(newJobs: readonly NewJob[], manager?: EntityManager): Promise<StoredJob[]> {
@@ -43,7 +43,7 @@ export class MemoryJobStore implements JobStore, EnqueueStore {
     const now = this.clock.now();
     const stored = this.transactions.run(manager, (state) => newJobs.map((job) => storeUnique(state, job, now)));
     const added = new Set(stored.map(({ id }) => id));
-    await this.events.inserted([...this.state.jobs.values()].filter(({ id }) => added.has(id)));
+    await this.events.inserted([...this.state.jobs.values()].filter(({ id }) => added.has(id)), manager);
     return stored;
   }
 

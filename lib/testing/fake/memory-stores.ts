@@ -28,12 +28,12 @@ export class MemoryStores {
   hooks: MemoryHooks | undefined;
   private closed = false;
   private readonly state: MemoryState = { jobs: new Map(), configs: new Map(), keys: new Map() };
-  private readonly transactions = createTransactions(this.state);
+  private readonly memory = createTransactions(this.state);
 
   constructor() {
-    this.configs = new MemoryConfigStore(this.transactions, this.clock, () => this.hooks?.configChanged());
-    this.jobs = new MemoryJobStore(this.state, this.transactions, this.clock, {
-      inserted: async (jobs) => this.hooks?.inserted(jobs),
+    this.configs = new MemoryConfigStore(this.memory, this.clock, () => this.hooks?.configChanged());
+    this.jobs = new MemoryJobStore(this.state, this.memory, this.clock, {
+      inserted: async (jobs, manager) => this.hooks?.inserted(jobs, manager),
       refuseClosed: () => this.refuseClosed(),
       changed: (id) => this.hooks?.changed(id),
       abort: (id) => this.hooks?.abort(id),
@@ -44,6 +44,9 @@ export class MemoryStores {
   private refuseClosed(): void {
     if (this.closed) throw new QueueClosedError('The queue is closed: the application has been shut down.');
   }
+
+  /** Jobs run one after another. */
+  readonly transactions = { poolSize: Infinity };
 
   get reservations(): MemoryJobStore {
     return this.jobs;
@@ -63,6 +66,6 @@ export class MemoryStores {
 
   async close(): Promise<void> {
     this.closed = true;
-    this.transactions.close();
+    this.memory.close();
   }
 }

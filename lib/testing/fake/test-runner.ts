@@ -3,7 +3,7 @@ import type { Settlement } from '../../core/settlement.js';
 import { JobCancelledError } from '../../errors/job.errors.js';
 import type { JobCodec } from '../../interfaces/job-codec.interface.js';
 import type { Job, JobLog } from '../../interfaces/job.interface.js';
-import type { Log } from '../../interfaces/ports/index.js';
+import type { Log, ReservedJob } from '../../interfaces/ports/index.js';
 import { Deadlines } from '../../runtime/deadlines.js';
 import { FailureSettler, type AskCustomMode } from '../../runtime/failure-settler.js';
 import type { Handlers } from '../../runtime/handler.js';
@@ -11,8 +11,11 @@ import type { JobEvents } from '../../runtime/job-events.js';
 import { JobExecutor } from '../../runtime/job-executor.js';
 import { JobRuns, type RunTools } from '../../runtime/job-runs.js';
 import { SuccessReporter, type TellCustomMode } from '../../runtime/success-reporter.js';
+import { TransactionalRuns } from '../../runtime/transactional-runs.js';
 import type { TestClock } from './clock.js';
-import { reserve, settle, type MemoryJob } from './memory-job.js';
+import { FakeTransactionStore } from './fake-transaction.store.js';
+import { INSTANCE_ID, reserve, settle, type MemoryJob } from './memory-job.js';
+import type { DataSource, EntityManager } from 'typeorm';
 
 export interface TestRunnerParts {
   readonly handlers: Handlers;
@@ -25,16 +28,18 @@ export interface TestRunnerParts {
   readonly logOf: (job: Pick<Job, 'id' | 'name' | 'queue' | 'attempt'>) => JobLog;
   readonly clock: TestClock;
   readonly onChanged: (id: string) => void;
+  /** Of the application, if it has one. */
+  readonly findDataSource: () => DataSource | undefined;
 }
 
-/** Runs one job at a time by the parts that run jobs in production: time limit, failure mode, success mode and events. */
+/** Runs one job, or one batch, at a time by the parts that run jobs in production: time limit, failure mode, success mode and events. */
 export class TestRunner {
   private readonly running = new Map<string, { job: MemoryJob; runs: JobRuns }>();
   /** Jobs of which a failure was logged. */
   private readonly told = new WeakSet<MemoryJob>();
   private readonly successes: SuccessReporter;
   private readonly deadlines = new Deadlines();
-  private readonly tools: RunTools;
+  private readonly tools: Omit<RunTools, 'transactional'>;
 
   constructor(private readonly parts: TestRunnerParts) {
     const { handlers, maxPayloadSize, codec, events, log, logOf } = parts;
@@ -51,12 +56,17 @@ export class TestRunner {
     };
   }
 
-  /** Resolves when what it came to is stored. */
-  async run(job: MemoryJob): Promise<void> {
-    await new Promise<void>((onLeft) => {
-      const runs = new JobRuns(this.tools, { onSettlement: (settlement) => this.settle(job, settlement), onLeft });
-      this.running.set(job.id, { job, runs });
-      runs.start(reserve(job, this.parts.clock.now()));
+  /** Runs a job, or several of a batch handler together. Resolves when what became of them is stored. `manager`: of the enqueue that runs them. */
+  async run(jobs: readonly MemoryJob[], manager?: EntityManager): Promise<void> {
+    const tools = { ...this.tools, transactional: this.transactional(manager) };
+    await new Promise<void>((resolve) => {
+      const end = (settlement: Settlement): void => this.settle(settlement);
+      const runs: JobRuns = new JobRuns(tools, { onSettlement: end, onCommitted: end, onLeft: () => void (runs.size === 0 && resolve()) });
+      for (const job of jobs) this.running.set(job.id, { job, runs });
+      const reserved = jobs.map((job) => reserve(job, this.parts.clock.now()));
+      const [first] = reserved as [ReservedJob];
+      if (this.parts.handlers.get(first.name)?.batch) runs.startBatch(reserved);
+      else runs.start(first);
     });
   }
 
@@ -68,7 +78,21 @@ export class TestRunner {
     this.deadlines.stop();
   }
 
-  private settle(job: MemoryJob, settlement: Settlement): void {
+  private transactional(manager: EntityManager | undefined): TransactionalRuns {
+    const { executor, log } = this.tools;
+    return new TransactionalRuns({
+      store: new FakeTransactionStore(this.parts.findDataSource, manager),
+      executor,
+      lease: { instanceId: INSTANCE_ID, trusted: true },
+      keepMsOf: () => Infinity,
+      lastProgress: () => null,
+      onLeftOpen: () => undefined,
+      log,
+    });
+  }
+
+  private settle(settlement: Settlement): void {
+    const { job } = this.running.get(settlement.id) as { job: MemoryJob };
     this.running.delete(job.id);
     settle(job, settlement, this.parts.clock.now());
     this.successes.settled(job.id);

@@ -1,3 +1,4 @@
+import type { DataSource, EntityManager } from 'typeorm';
 import { JobStateError } from '../../errors/job.errors.js';
 import type { HandlerRegistry } from '../../handler-registry.js';
 import type { Log } from '../../interfaces/ports/index.js';
@@ -51,6 +52,7 @@ export class TestRuntime implements Runtime {
     events: JobEvents,
     private readonly clusterEvents: ClusterEvents,
     log: Log,
+    findDataSource: () => DataSource | undefined,
   ) {
     this.runner = new TestRunner({
       handlers,
@@ -63,9 +65,10 @@ export class TestRuntime implements Runtime {
       logOf: (job) => jobLog(log, job),
       clock: stores.clock,
       onChanged: (id) => this.signals.signal(id),
+      findDataSource,
     });
     stores.hooks = {
-      inserted: async (jobs) => (this.mode === 'inline' ? this.runAll(jobs) : undefined),
+      inserted: async (jobs, manager) => (this.mode === 'inline' ? this.runAll(jobs, manager) : undefined),
       changed: (id) => this.signals.signal(id),
       abort: (id) => this.runner.abort(id),
       published: (payload) => this.clusterEvents.receive(payload),
@@ -100,20 +103,21 @@ export class TestRuntime implements Runtime {
     this.feed.stop();
   }
 
-  /** Runs the first job that is due. Resolves to its id; undefined when none is. */
-  async runNext(name?: string): Promise<string | undefined> {
-    const [job] = this.runnable().filter((one) => name === undefined || one.name === name);
-    if (job) await this.runner.run(job);
-    return job?.id;
+  /** Runs the first job that is due, with those that its handler takes together with it. Resolves to their ids; none when none is. */
+  async runNext(name?: string): Promise<readonly string[]> {
+    const due = this.runnable().filter((one) => name === undefined || one.name === name);
+    const jobs = due[0] ? this.together(due[0], due) : [];
+    if (jobs.length > 0) await this.runner.run(jobs);
+    return jobs.map(({ id }) => id);
   }
 
   /** Runs jobs until none is due, or until none waits. Resolves to their ids in order. @throws JobStateError for too many, or when nobody handles them */
   async drain(scheduled: boolean): Promise<string[]> {
     const ids: string[] = [];
     for (;;) {
-      const id = await this.runNext();
-      if (id !== undefined) ids.push(id);
-      else if (!scheduled || !this.toNextDue()) break;
+      const ran = await this.runNext();
+      ids.push(...ran);
+      if (ran.length === 0 && (!scheduled || !this.toNextDue())) break;
       if (ids.length > MAX_RUNS) throw new JobStateError(`More than ${MAX_RUNS} runs, and there is no end: do jobs enqueue each other, or fail for ever?`);
     }
     if (ids.length === 0) this.checkHandlers();
@@ -128,7 +132,7 @@ export class TestRuntime implements Runtime {
       const next = this.nextDueAt();
       if (next === undefined || next > end) break;
       clock.advance(Math.max(0, next - clock.now()));
-      while ((await this.runNext()) !== undefined) continue;
+      while ((await this.runNext()).length > 0) continue;
     }
     clock.advance(Math.max(0, end - clock.now()));
   }
@@ -137,14 +141,28 @@ export class TestRuntime implements Runtime {
     this.stores.clear();
   }
 
-  private async runAll(jobs: readonly MemoryJob[]): Promise<void> {
+  private async runAll(jobs: readonly MemoryJob[], manager: EntityManager | undefined): Promise<void> {
     if (this.depth >= MAX_DEPTH) throw new JobStateError(`Jobs have enqueued each other ${MAX_DEPTH} deep, each before the one before it ended. Use mode 'manual' for jobs that go on for ever.`);
     this.depth++;
     try {
-      for (const job of jobs) if (this.runs(job)) await this.runner.run(job);
+      const ran = new Set<MemoryJob>();
+      for (const job of jobs) {
+        if (ran.has(job) || !this.runs(job)) continue;
+        const unit = this.together(job, jobs);
+        for (const one of unit) ran.add(one);
+        await this.runner.run(unit, manager);
+      }
     } finally {
       this.depth--;
     }
+  }
+
+  /** A job with those of these that its handler takes together with it. */
+  private together(first: MemoryJob, jobs: readonly MemoryJob[]): MemoryJob[] {
+    const batch = this.handlers.get(first.name)?.batch;
+    if (!batch) return [first];
+    const others = jobs.slice(jobs.indexOf(first)).filter((job) => job.name === first.name && job.queue === first.queue && this.runs(job));
+    return others.slice(0, batch.size);
   }
 
   private runnable(): MemoryJob[] {

@@ -128,6 +128,8 @@ export async function hostilePath(world: World): Promise<void> {
   await queue.cancel(id);
   await queue.retry(id);
   await queue.result(id);
+  const transactional = await queue.enqueue('transactional', {}, { delay: 200 });
+  expect(await queue.result(transactional.id)).toEqual({ done: true });
   expect(await queue.status()).toMatchObject({ instances: expect.any(Array) });
   expect((await queue.find({ name: 'work' }, { limit: 1 })).jobs).toHaveLength(1);
   await queue.suspend();

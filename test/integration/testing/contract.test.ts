@@ -1,12 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { lastValueFrom, tap } from 'rxjs';
+import type { EntityManager } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import {
   AbandonJobError,
   defineJob,
   ExponentialRetry,
+  JobConfigs,
   JobHandler,
+  JobQueue,
   Move,
   Retry,
   SnoozeJobError,
@@ -54,6 +57,31 @@ const handlers = handle({
 });
 
 @Injectable()
+class BooksHandler {
+  constructor(
+    private readonly queue: JobQueue,
+    private readonly configs: JobConfigs,
+  ) {}
+
+  @JobHandler('books', { transactional: true })
+  async books({ payload }: Job<{ n: number; fails?: boolean }>, manager: EntityManager) {
+    await this.queue.enqueue('echo', { n: payload.n }, { manager, delay: '1h' });
+    await this.configs.set('books', 'booked', { manager });
+    if (payload.fails) throw new Error('not booked');
+    return { seen: (await this.configs.get('books', { manager })).value };
+  }
+}
+
+@Injectable()
+class BatchHandler {
+  @JobHandler('together', { batch: { size: 3, wait: '200ms' }, failureMode: Retry({ times: 1, delay: '1h' }) })
+  together(jobs: ReadonlyArray<Job<{ n: number }>>) {
+    runs.push(`together ${jobs.map(({ payload }) => payload.n).join()}`);
+    return jobs.map(({ payload }) => (payload.n === 2 ? new Error('no two') : payload.n === 3 ? new AbandonJobError('no three') : { of: jobs.length }));
+  }
+}
+
+@Injectable()
 class CheckedHandler {
   @JobHandler(Checked)
   checked({ payload }: Job<{ n: number }>) {
@@ -73,7 +101,7 @@ describe.each(KINDS)('the contract of a queue: %s', (kind) => {
   const database = useTestDatabase();
   let on: QueueUnderTest;
   beforeAll(async () => {
-    on = await startQueue(kind, database.url, [handlers, CheckedHandler], { queues: { default: {}, echoes: {}, mail: {}, other: {} }, middleware: [tenant], clusterEvents: ['job:completed'], sweepInterval: '100ms' });
+    on = await startQueue(kind, database.url, [handlers, CheckedHandler, BooksHandler, BatchHandler], { queues: { default: {}, echoes: {}, mail: {}, other: {} }, middleware: [tenant], clusterEvents: ['job:completed'], sweepInterval: '100ms' });
   });
   afterAll(() => on.app.close());
   beforeEach(async () => {
@@ -347,6 +375,51 @@ describe.each(KINDS)('the contract of a queue: %s', (kind) => {
       });
       expect((await on.configs.list()).map(({ key, value }) => [key, value])).toEqual([['new', '1'], ['vat', '20']]);
     });
+  });
+
+  describe('a transactional handler', () => {
+    it('commits what it did with its job', async () => {
+      const seen: JobEvent[] = [];
+      const subscription = on.queue.events$.subscribe((event) => seen.push(event));
+      const { id } = await settled(on.queue.enqueue('books', { n: 1 }));
+      subscription.unsubscribe();
+      expect(await on.queue.get(id)).toMatchObject({ state: 'completed', result: { seen: 'booked' }, attempt: 1 });
+      expect((await on.queue.find({ name: 'echo' })).jobs).toHaveLength(1);
+      expect((await on.configs.get('books')).value).toBe('booked');
+      const kinds = seen.filter(({ jobId, kind }) => jobId === id && kind !== 'job:enqueued').map(({ kind }) => kind);
+      expect(kinds).toEqual(['job:started', 'job:completed']);
+    });
+
+    it('rolls back all that it did when it fails', async () => {
+      const { id } = await on.queue.enqueue('books', { n: 1, fails: true });
+      await on.settle();
+      expect(await on.queue.get(id)).toMatchObject({ state: 'abandoned', failure: { message: 'not booked' } });
+      expect((await on.queue.find({ name: 'echo' })).jobs).toEqual([]);
+      expect(await on.configs.list()).toEqual([]);
+    });
+  });
+
+  it('gives jobs to a batch handler together, and settles each by its own outcome', async () => {
+    const seen: JobEvent[] = [];
+    const subscription = on.queue.events$.subscribe((event) => seen.push(event));
+    const jobs = await on.queue.enqueueMany('together', [1, 2, 3, 4].map((n) => ({ n })));
+    await on.settle();
+    subscription.unsubscribe();
+    expect(runs).toEqual(['together 1,2,3', 'together 4']);
+    const found = await Promise.all(jobs.map(({ id }) => on.queue.get(id)));
+    expect(found).toMatchObject([
+      { state: 'completed', result: { of: 3 }, attempt: 1 },
+      { state: 'scheduled', failure: { message: 'no two' }, attempt: 1 },
+      { state: 'abandoned', failure: { message: 'no three' }, attempt: 1 },
+      { state: 'completed', result: { of: 1 }, attempt: 1 },
+    ]);
+    const kinds = jobs.map(({ id }) => seen.filter((event) => event.jobId === id && event.kind !== 'job:enqueued').map(({ kind }) => kind));
+    expect(kinds).toEqual([
+      ['job:started', 'job:completed'],
+      ['job:started', 'job:retried'],
+      ['job:started', 'job:abandoned'],
+      ['job:started', 'job:completed'],
+    ]);
   });
 
   it('keeps config rows', async () => {

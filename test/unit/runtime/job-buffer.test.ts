@@ -106,6 +106,76 @@ describe('JobBuffer', () => {
   });
 });
 
+describe('JobBuffer with batches', () => {
+  /** Jobs are named by their first letter; those of 'b' run three together, after 60 ms at most. */
+  function bufferOf(slots: number) {
+    const world = { running: 0, started: [] as string[], back: [] as string[] };
+    const buffer: JobBuffer = new JobBuffer({
+      slots: () => slots,
+      runsAlone: ({ id }) => id.endsWith('!'),
+      running: () => world.running,
+      settled: () => true,
+      putBack: (left) => world.back.push(...left.map(({ id }) => id)),
+      batchOf: (name) => (name === 'b' ? { size: 3, waitMs: 60 } : undefined),
+      onReady: () => drain(),
+    });
+    const note = (id: string): void => void (world.running++, world.started.push(id));
+    const drain = (): void => buffer.drain(({ id }) => note(id), (together) => note(together.map(({ id }) => id).join('+')));
+    const push = (...ids: string[]): void => (buffer.push(ids.map((id) => ({ id, name: id[0] }) as ReservedJob)), drain());
+    return { buffer, world, push, drain };
+  }
+
+  it('hands out a batch when it is full, and lets those pass that need not wait', () => {
+    const { buffer, world, push } = bufferOf(4);
+    push('b1', 'a1', 'b2', 'a2');
+    expect([world.started, buffer.size, buffer.has('b2')]).toEqual([['a1', 'a2'], 2, true]);
+    push('b3', 'b4');
+    expect([world.started, buffer.size, buffer.has('b2'), buffer.has('b4')]).toEqual([['a1', 'a2', 'b1+b2+b3'], 1, false, true]);
+    expect(buffer.clear().map(({ id }) => id)).toEqual(['b4']);
+  });
+
+  it('hands out what there is after the wait, in the order in which it came', async () => {
+    const { buffer, world, push, drain } = bufferOf(1);
+    push('a1', 'b1', 'a2');
+    await sleep(80);
+    expect([world.started, buffer.size]).toEqual([['a1'], 2]);
+    world.running = 0;
+    drain();
+    expect(world.started).toEqual(['a1', 'b1']);
+    buffer.clear();
+  });
+
+  it('wants what free slots and batches can take', () => {
+    const { buffer, world, push } = bufferOf(4);
+    expect(buffer.wants(1)).toBe(3);
+    push('b1');
+    // Two more for the batch, and three slots with as many as the last ones had.
+    expect([buffer.wants(0), buffer.wants(1)]).toEqual([2 + 9, 2 + 6]);
+    push('b2', 'a1');
+    expect([world.running, buffer.wants(0)]).toEqual([1, 1 + 2]);
+    world.running = 4;
+    expect(buffer.wants(0)).toBe(-2);
+    buffer.clear();
+    expect(buffer.wants(0)).toBe(0);
+  });
+
+  it('puts back what no slot was free for, and keeps what waits for others', async () => {
+    const { buffer, world, push } = bufferOf(1);
+    push('a1');
+    push('b1', 'b2', 'b3', 'a2');
+    await sleep(170);
+    push('b4');
+    expect(world.back).toEqual(['b1', 'b2', 'b3', 'a2']);
+    expect([buffer.size, buffer.remove('b4')?.id, buffer.size, buffer.remove('b4')]).toEqual([1, 'b4', 0, undefined]);
+  });
+
+  it('keeps a job alone that must run alone', () => {
+    const { buffer, world, push } = bufferOf(2);
+    push('b1', 'b2!');
+    expect([world.started, world.back, buffer.closed]).toEqual([['b2!'], ['b1'], true]);
+  });
+});
+
 describe('ProgressWriter', () => {
   const running = (id: string, reservation = 1) => ({ id, reservation }) as RunningJob;
 

@@ -12,6 +12,8 @@ import { FailureSettler } from '../../../lib/runtime/failure-settler.js';
 import { JobEvents } from '../../../lib/runtime/job-events.js';
 import { JobExecutor } from '../../../lib/runtime/job-executor.js';
 import { JobRuns, type RunTools } from '../../../lib/runtime/job-runs.js';
+import type { RunningJob } from '../../../lib/runtime/running-job.js';
+import type { TransactionalRuns } from '../../../lib/runtime/transactional-runs.js';
 import { SuccessReporter } from '../../../lib/runtime/success-reporter.js';
 import { deferred, until } from '../../support/wait.js';
 
@@ -39,13 +41,15 @@ describe('JobRuns', () => {
     failureMode = Retry({ times: 5, delay: 70 });
     const note = (text: string): void => void logged.push(text);
     const log: Log = { debug: note, log: note, warn: note, error: note };
+    const executor = new JobExecutor(100);
     const tools: RunTools = {
       handlers: {
         names: ['work'],
         get: () => handler && { name: 'work', invoke: handler },
         policyOf: () => ({ maxJobTimeMs, failureMode, successMode: IgnoreSuccess(), retryDelayMs: 15_000 }),
       },
-      executor: new JobExecutor(100),
+      executor,
+      transactional: { giveUp: (job: RunningJob) => executor.aborted(job) } as TransactionalRuns,
       failures: new FailureSettler(() => 'abandon', log),
       successes: new SuccessReporter(() => undefined, log),
       events: new JobEvents(log),
@@ -53,7 +57,7 @@ describe('JobRuns', () => {
       jobTools: { codec: undefined, maxPayloadSize: 100, logOf: () => log, saveProgress: () => undefined },
       log,
     };
-    runs = new JobRuns(tools, { onSettlement: (settlement) => settlements.push(settlement), onLeft: () => left++ });
+    runs = new JobRuns(tools, { onSettlement: (settlement) => settlements.push(settlement), onCommitted: () => undefined, onLeft: () => left++ });
   });
   afterEach(() => deadlines.stop());
 

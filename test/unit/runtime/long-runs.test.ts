@@ -41,7 +41,7 @@ describe('LongRuns', () => {
       events: { started: () => undefined, ended: () => undefined },
       deadlines: { set: () => undefined, clear: () => undefined },
     } as unknown as RunTools;
-    const callbacks = { onSettlement: () => undefined, onLeft: () => undefined };
+    const callbacks = { onSettlement: () => undefined, onCommitted: () => undefined, onLeft: () => undefined };
     runs = [new JobRuns(tools, callbacks), new JobRuns(tools, callbacks)];
     const store: Partial<SweepStore> = {
       shelve: async (instanceId, ids) => {
