@@ -29,7 +29,10 @@ export interface EnqueueCall {
 export interface JobMiddleware {
   /** Around an enqueue. It runs where `enqueue` was called, and returns what `next` returns. What it throws, the caller gets. */
   enqueue?(call: EnqueueCall, next: () => Promise<readonly EnqueuedJob[]>): Promise<readonly EnqueuedJob[]>;
-  /** Around the run of a handler, its guards and all. What it returns or throws is what the run comes to. */
+  /**
+   * Around the run of a handler, its guards and all; around each job of a batch handler. What it returns or throws is what
+   * the run comes to.
+   */
   run?(job: Job, next: () => unknown): unknown;
   /** Is told what happens in this process, as `JobQueue.events$` is. What it throws is logged. */
   event?(event: JobEvent): void;

@@ -49,7 +49,7 @@ class FakeTransaction implements JobTransaction {
       await this.runner.commitTransaction();
       return 'committed';
     } catch (error) {
-      await this.runner.rollbackTransaction();
+      await this.runner.rollbackTransaction().catch(() => undefined);
       throw error;
     } finally {
       await this.release();

@@ -70,6 +70,12 @@ class BooksHandler {
     if (payload.fails) throw new Error('not booked');
     return { seen: (await this.configs.get('books', { manager })).value };
   }
+
+  @JobHandler('writes', { transactional: true })
+  async writes({ payload }: Job<{ n: number; fails?: boolean }>, manager: EntityManager) {
+    await manager.query('INSERT INTO bookings VALUES ($1)', [payload.n]);
+    if (payload.fails) throw new Error('not booked');
+  }
 }
 
 @Injectable()
@@ -388,6 +394,21 @@ describe.each(KINDS)('the contract of a queue: %s', (kind) => {
       expect((await on.configs.get('books')).value).toBe('booked');
       const kinds = seen.filter(({ jobId, kind }) => jobId === id && kind !== 'job:enqueued').map(({ kind }) => kind);
       expect(kinds).toEqual(['job:started', 'job:completed']);
+    });
+
+    it('has a transaction of the application’s data source', async () => {
+      await database.query('CREATE TABLE IF NOT EXISTS bookings (n int); TRUNCATE bookings');
+      const jobs = await on.queue.enqueueMany('writes', [{ n: 1 }, { n: 2, fails: true }]);
+      // Undone with the enqueue, in mode inline with what the handler wrote in it.
+      const undone = on.dataSource.transaction(async (manager) => {
+        await on.queue.enqueue('writes', { n: 3 }, { manager });
+        throw new Error('undone');
+      });
+      await expect(undone).rejects.toThrow('undone');
+      await on.settle();
+      const found = await Promise.all(jobs.map(({ id }) => on.queue.get(id)));
+      expect(found.map((job) => job?.state)).toEqual(['completed', 'abandoned']);
+      expect(await database.query('SELECT n FROM bookings')).toEqual([{ n: 1 }]);
     });
 
     it('rolls back all that it did when it fails', async () => {

@@ -1,8 +1,9 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type Provider } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { Registry } from 'prom-client';
+import type { EntityManager } from 'typeorm';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { defineJob, encryption, InjectJobQueue, JobHandler, JobQueue, Retry, type Job, type JobRecord } from '../../../lib/index.js';
+import { defineJob, encryption, InjectJobQueue, JobConfigs, JobHandler, JobQueue, Retry, type Job, type JobRecord } from '../../../lib/index.js';
 import { getJobQueueTester, JobQueueTester, NotifyQueueTestingModule, type NotifyQueueTestingOptions } from '../../../lib/testing/index.js';
 import { prometheusMetrics } from '../../../lib/prometheus/index.js';
 import { CollectingLogger } from '../../support/app.js';
@@ -13,7 +14,7 @@ import { handle } from '../../support/handlers.js';
 const Send = defineJob<{ to: string; lines: number[] }, { id: string }>('send', { queue: 'mail' });
 
 /** Without any database. */
-async function start(options: NotifyQueueTestingOptions, ...providers: Array<ReturnType<typeof handle>>) {
+async function start(options: NotifyQueueTestingOptions, ...providers: Provider[]) {
   const logger = new CollectingLogger();
   const builder = Test.createTestingModule({ imports: [NotifyQueueTestingModule.forRoot(options)], providers });
   const app = await builder.setLogger(logger).compile();
@@ -150,6 +151,54 @@ describe('mode manual', () => {
     await app.close();
   });
 
+  it('gives a transactional handler a stand-in for its manager where there is no database', async () => {
+    @Injectable()
+    class Books {
+      constructor(
+        private readonly queue: JobQueue,
+        private readonly configs: JobConfigs,
+      ) {}
+
+      @JobHandler('book', { transactional: true })
+      async book(job: Job<{ n: number }>, manager: EntityManager) {
+        await this.queue.enqueue('next', job.payload, { manager });
+        await this.configs.set('booked', String(job.payload.n), { manager });
+        if (job.payload.n === 2) throw new Error('not two');
+        if (job.payload.n === 3) await manager.save({});
+        return job.payload.n;
+      }
+    }
+    const { app, queue, jobs } = await start({}, Books);
+    await queue.enqueueMany('book', [{ n: 1 }, { n: 2 }, { n: 3 }]);
+    const done = await jobs.drain();
+    expect(done.map(({ state }) => state)).toEqual(['completed', 'abandoned', 'abandoned']);
+    expect(done[2]!.failure!.message).toContain('manager.save needs a database, and this test has none');
+    await jobs.expectEnqueued('next', { count: 1, payload: { n: 1 } });
+    expect((await jobs.configs.get('booked')).value).toBe('1');
+    await app.close();
+  });
+
+  it('gives a batch handler what is due of its name, and no more than its size', async () => {
+    const calls: unknown[] = [];
+    @Injectable()
+    class Search {
+      @JobHandler('index', { batch: { size: 3, wait: '10s' } })
+      index(all: ReadonlyArray<Job<number>>) {
+        calls.push(all.map(({ payload }) => payload));
+        return all.map(({ payload }) => (payload === 4 ? new Error('not four') : payload));
+      }
+    }
+    const { app, queue, jobs } = await start({}, Search, handle({ other: () => void calls.push('other') }));
+    await queue.enqueueMany('index', [1, 2]);
+    await queue.enqueue('other', {});
+    await queue.enqueueMany('index', [3, 4]);
+    await queue.enqueue('index', 5, { delay: '1h' });
+    expect(await jobs.runNext()).toMatchObject({ payload: 1, state: 'completed' });
+    expect((await jobs.drain({ scheduled: true })).map(({ payload, state }) => [payload, state])).toEqual([[{}, 'completed'], [4, 'abandoned'], [5, 'completed']]);
+    expect(calls).toEqual([[1, 2, 3], 'other', [4], [5]]);
+    await app.close();
+  });
+
   it('encrypts, where the application does', async () => {
     const codec = encryption({ keys: { a: new Uint8Array(32) }, current: 'a' });
     const { app, queue, jobs } = await start({ codec }, handle({ job: (job: Job) => job.payload }));
@@ -204,6 +253,22 @@ describe('mode inline', () => {
     await app.close();
     await jobs.expectEnqueued('inner', { state: 'completed' });
     await expect(queue.enqueue('inner', {})).rejects.toMatchObject({ code: 'QUEUE_CLOSED' });
+  });
+
+  it('gives the jobs of one call to a batch handler together', async () => {
+    const calls: unknown[] = [];
+    @Injectable()
+    class Search {
+      @JobHandler('index', { batch: { size: 3 } })
+      index(all: ReadonlyArray<Job<number>>) {
+        calls.push(all.map(({ payload }) => payload));
+      }
+    }
+    const { app, queue } = await start({ mode: 'inline' }, Search);
+    await queue.enqueueMany('index', [1, 2, 3, 4]);
+    await queue.enqueue('index', 5);
+    expect(calls).toEqual([[1, 2, 3], [4], [5]]);
+    await app.close();
   });
 
   it('ends jobs that enqueue each other for ever', async () => {
