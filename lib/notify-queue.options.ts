@@ -22,6 +22,7 @@ import { DEFAULT_NAME, SUSPENDED_KEY } from './notify-queue.constants.js';
 export interface ResolvedQueue {
   readonly concurrency: number;
   readonly maxJobTimeMs: number;
+  readonly abortGraceMs: number;
   readonly failureMode: FailureModeSpec;
   readonly successMode: SuccessModeSpec;
   readonly retryDelayMs: number;
@@ -67,6 +68,7 @@ const DAY_MS = 24 * HOUR_MS;
 const BUILT_IN: ResolvedQueue = {
   concurrency: 10,
   maxJobTimeMs: 3_600_000,
+  abortGraceMs: 1_000,
   failureMode: Abandon(),
   successMode: IgnoreSuccess(),
   retryDelayMs: 15_000,
@@ -185,6 +187,7 @@ function readQueueOptions(raw: unknown, path: string, defaults: ResolvedQueue): 
   const queue: ResolvedQueue = {
     concurrency: reader.integer('concurrency', defaults.concurrency, 1, 10_000),
     maxJobTimeMs: run.maxJobTimeMs ?? defaults.maxJobTimeMs,
+    abortGraceMs: run.abortGraceMs ?? defaults.abortGraceMs,
     failureMode: run.failureMode ?? defaults.failureMode,
     successMode: run.successMode ?? defaults.successMode,
     retryDelayMs: reader.duration('retryDelay', defaults.retryDelayMs),

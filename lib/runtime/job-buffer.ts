@@ -68,7 +68,7 @@ export class JobBuffer {
     let moved = false;
     try {
       // The buffer may be emptied meanwhile, when a job that was started made the process lose its lease.
-      for (let job = this.take(); job; job = this.take()) {
+      for (let job = this.first(); job; job = this.first()) {
         moved = true;
         start(job);
       }
@@ -76,6 +76,15 @@ export class JobBuffer {
       this.draining = false;
       if (moved) this.movedAt = performance.now();
     }
+  }
+
+  /** Takes out the job of this id, if it waits here. */
+  take(id: string): readonly ReservedJob[] {
+    const taken = this.lone?.id === id ? this.lone : this.jobs.find((job, index) => index >= this.next && job.id === id);
+    if (!taken) return [];
+    if (taken === this.lone) this.lone = undefined;
+    else this.jobs = this.jobs.filter((job) => job !== taken);
+    return [taken];
   }
 
   /** Empties it. */
@@ -90,7 +99,7 @@ export class JobBuffer {
     return left;
   }
 
-  private take(): ReservedJob | undefined {
+  private first(): ReservedJob | undefined {
     const running = this.options.running();
     if (running === 0) this.loneRuns = false;
     if (this.lone && running === 0 && this.options.settled()) {

@@ -1,4 +1,5 @@
 import { toFailureRecord } from '../core/failure-record.js';
+import { peek } from '../core/peek.js';
 import { finish, giveBack, type Outcome, type Settlement } from '../core/settlement.js';
 import { JobTimeoutError, LostReservationError } from '../errors/job.errors.js';
 import type { Log, ReservedJob } from '../interfaces/ports/index.js';
@@ -30,8 +31,6 @@ export interface RunCallbacks {
   readonly onLeft: () => void;
 }
 
-/** A handler that goes on after its signal fired has this long until its slot is freed. */
-const ABORT_GRACE_MS = 1_000;
 /** A job that nobody here can run any more waits this long for another process. */
 const UNKNOWN_NAME_DELAY_MS = 60_000;
 
@@ -97,7 +96,7 @@ export class JobRuns {
 
   /** Settles what still runs by its abort reason: there is no more time. */
   giveUp(): void {
-    for (const job of this.running.values()) void this.ended(job, this.tools.executor.aborted(job));
+    for (const job of this.running.values()) this.abandonHandler(job);
   }
 
   /** Resolves when nothing runs, or after this time. */
@@ -117,10 +116,15 @@ export class JobRuns {
   private end(job: RunningJob, reason: Error): void {
     if (job.abortReason) return;
     job.abort(reason);
-    this.tools.deadlines.set(job, ABORT_GRACE_MS, () => {
-      this.tools.log.warn(`Job ${job.name} goes on although its signal fired; its slot is freed`, fieldsOf(job));
-      void this.ended(job, this.tools.executor.aborted(job));
-    });
+    this.tools.deadlines.set(job, job.policy.abortGraceMs, () => this.abandonHandler(job));
+  }
+
+  /** Ends a run whose handler goes on although its signal fired; whatever it comes to is refused. */
+  private abandonHandler(job: RunningJob): void {
+    const { log, events, executor } = this.tools;
+    log.warn(`Job ${job.name} goes on although its signal fired; its slot is freed`, { ...fieldsOf(job), code: peek(job.abortReason, 'code') });
+    events.stuck(job);
+    void this.ended(job, executor.aborted(job));
   }
 
   /** Settles a run, once: a handler that ends after its slot was freed changes nothing. */

@@ -15,9 +15,8 @@ import { Settler } from './settler.js';
 
 /** From so many finished jobs on, settling and reserving are worth a trip each. */
 const SIDE_BY_SIDE = 100;
-/** At shutdown, handlers have this long to react to their signal, ... */
+/** At shutdown, handlers have this long to react to their signal; what cannot be settled in the time that follows is left to be rescued. */
 const ABORTED_MS = 250;
-/** ... and what cannot be settled within this time is left to be rescued. */
 const MAX_DRAIN_MS = 500;
 
 /**
@@ -37,10 +36,9 @@ export class QueueRunner {
   /** There may be jobs to reserve. */
   private hungry = false;
   wakes = 0;
-  /** A reserve is under way. */
-  private reserving = false;
   readonly pace = new ReservePace(() => this.turn());
-  /** A settlement is under way. */
+  /** A reserve, a settlement is under way. */
+  private reserving = false;
   private settling = false;
   private plannedTurn: NodeJS.Immediate | undefined;
   private readonly backoff = new Backoff();
@@ -106,10 +104,7 @@ export class QueueRunner {
     this.startBuffered();
   }
 
-  /**
-   * Takes new jobs of this queue at once, if it sleeps with nothing waiting and enough free slots; so
-   * it never takes what another process could start sooner.
-   */
+  /** Takes new jobs of this queue at once, if it sleeps with enough free slots: never what another process could start sooner. */
   takeOver(jobs: readonly NewJob[]): HandOver | undefined {
     const { lease, handlers, isSuspended } = this.tools;
     const asleep = !this.hungry && !this.reserving && this.buffer.size === 0 && !this.buffer.closed && !this.stopped && !this.backingOff;
@@ -130,6 +125,11 @@ export class QueueRunner {
     };
   }
 
+  /** Ends a job whose cancellation was requested. One that has not started is refused when it is put back, and so cancelled. */
+  cancel(id: string, reason: Error): void {
+    if (!this.runs.abort(id, reason)) this.putBack(this.buffer.take(id));
+  }
+
   /** The lease is gone: nothing that is held here may be settled or run on. */
   loseAll(): void {
     this.buffer.clear();
@@ -138,7 +138,7 @@ export class QueueRunner {
     this.runs.abortAll((id) => new LostReservationError(`Job ${id} may run elsewhere: this process lost its lease`));
   }
 
-  /** Puts back jobs that are held here and shall not run here. */
+  /** For jobs that are held here and shall not run here. */
   putBack(jobs: readonly Held[]): void {
     for (const job of jobs) this.settler.add(giveBack(job));
   }
@@ -192,8 +192,8 @@ export class QueueRunner {
     }
     const after = limit > 0 ? this.position.next() : undefined;
     try {
-      const scope = { ...this.options, instanceId, names: tools.handlers.names };
-      const { jobs, place } = await this.settler.exchange({ ...scope, limit, after }, settle);
+      const request = { ...this.options, instanceId, names: tools.handlers.names, limit, after };
+      const { jobs, place } = await this.settler.exchange(request, settle);
       this.backoff.reset();
       if (settle) this.settling = false;
       if (limit > 0) {

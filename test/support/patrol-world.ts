@@ -90,8 +90,8 @@ export class PatrolWorld {
         get ids() {
           return idsOfRuns();
         },
-        abort: (id: string, reason: Error) => this.aborted.push([id, reason]),
       },
+      cancel: (id: string, reason: Error) => this.aborted.push([id, reason]),
     };
     return runner as unknown as QueueRunner;
   }

@@ -49,6 +49,20 @@ describe('JobBuffer', () => {
     buffer.clear();
   });
 
+  it('lets one be taken out that has not started', () => {
+    const { buffer, world, drain, end } = bufferOf(1);
+    buffer.push(jobs('a', 'b', 'c', 'd'));
+    drain();
+    expect([buffer.take('a'), buffer.take('c'), buffer.take('c'), buffer.size]).toEqual([[], jobs('c'), [], 2]);
+    end('a');
+    end('b');
+    end('d');
+    expect(world.started).toEqual(['a', 'b', 'd']);
+    buffer.push(jobs('!lone'));
+    expect([buffer.closed, buffer.take('!lone'), buffer.closed, buffer.size]).toEqual([true, jobs('!lone'), false, 0]);
+    buffer.clear();
+  });
+
   it('gives back what could not start for a while, and keeps what moves', async () => {
     const { buffer, world, drain, end } = bufferOf(1);
     buffer.push(jobs(...Array.from({ length: 20 }, (_, n) => `${n}`)));
