@@ -253,6 +253,37 @@ describe.each(KINDS)('the contract of a queue: %s', (kind) => {
     for (const change of [on.queue.hold(id), on.queue.release(id), on.queue.update(id, { delay: 1 })]) expect(await change).toBe('not_found');
   });
 
+  it('changes many by criteria: counts, caps, stops', async () => {
+    await on.queue.enqueueMany('echo', [{ n: 1 }, { n: 2 }, { n: 3 }], { queue: 'mail', delay: '1h', tags: ['a'] });
+    const other = await on.queue.enqueue('echo', { n: 4 }, { queue: 'other', delay: '1h' });
+    const none = { matched: 0, changed: 0, aborting: 0, skipped: 0, complete: true };
+    expect(await on.queue.cancelMany({ tags: 'a' }, { dryRun: true })).toEqual({ ...none, matched: 3 });
+    expect(await on.queue.holdMany({ queue: 'mail' }, { limit: 2 })).toEqual({ ...none, matched: 2, changed: 2, complete: false });
+    expect(await on.queue.status('mail')).toMatchObject({ held: 2, scheduled: 1 });
+    expect(await on.queue.holdMany({ queue: 'mail' })).toEqual({ ...none, matched: 1, changed: 1 });
+    expect(await on.queue.updateMany({ payload: { n: 2 } }, { priority: -5 })).toMatchObject({ changed: 1 });
+    expect((await on.queue.find({ payload: { n: 2 } })).jobs).toMatchObject([{ priority: -5, state: 'held' }]);
+    expect(await on.queue.releaseMany('all')).toMatchObject({ changed: 3 });
+    expect(await on.queue.moveMany({ queue: 'mail', payload: { n: 1 } }, 'echoes')).toMatchObject({ changed: 1 });
+    expect(await on.queue.status('echoes')).toMatchObject({ scheduled: 1 });
+    expect(await on.queue.cancelMany({ queue: 'other' })).toMatchObject({ changed: 1 });
+    expect(await on.queue.get(other.id)).toMatchObject({ state: 'cancelled' });
+    expect(await on.queue.retryMany({ queue: 'other' })).toEqual(none);
+
+    const told: unknown[] = [];
+    const stop = new AbortController();
+    const onProgress = (soFar: unknown): void => (told.push(soFar), stop.abort());
+    expect(await on.queue.cancelMany({ name: 'echo' }, { batchSize: 1, signal: stop.signal, onProgress })).toEqual({ ...none, matched: 1, changed: 1, complete: false });
+    expect(told).toEqual([{ ...none, matched: 1, changed: 1, complete: false }]);
+    expect(await on.queue.cancelMany('all')).toEqual({ ...none, matched: 2, changed: 2 });
+    expect(await on.queue.retryMany({ queue: 'other', state: 'cancelled' })).toMatchObject({ changed: 1 });
+    await on.settle();
+    expect(await on.queue.get(other.id)).toMatchObject({ state: 'completed', attempt: 1, result: { n: 4 } });
+    await expect(on.queue.cancelMany({})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(on.queue.cancelMany({ tags: undefined })).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+    await expect(on.queue.cancelMany({ state: 'completed' })).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+  });
+
   it('finds by every criterion, page by page', async () => {
     await on.queue.enqueueMany(Echo, [{ n: 1 }, { n: 2 }, { n: 3 }], { delay: '1h' });
     await on.queue.enqueue('other', { list: [1, { a: 'x', b: null }], deep: { one: 1, two: 2 } }, { queue: 'mail', delay: '1h' });
