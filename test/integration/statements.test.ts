@@ -142,6 +142,17 @@ describe.each(Object.keys(STATISTICS))('on 100,000 jobs, %s,', (statistics) => {
       for (const condition of plan.conditionsOf('jobs_due_idx')) expect(condition).toContain('queue = ');
     });
 
+    it.each(['pickLiveJobs', 'pickFinishedJobs'] as const)('%s walks its index in order, so that its limit bounds what it reads', async (name) => {
+      const statement = STATEMENTS[name];
+      for (const setting of statement.planning ?? []) await query(`SET ${setting}`);
+      const plan = await explain(query, statement.text, SAMPLE_PARAMS[name]);
+      for (const setting of statement.planning ?? []) await query(`RESET ${setting.split(' ')[0]}`);
+      expect(plan.kinds).not.toContain('Sort');
+      expect(plan.kinds).not.toContain('Incremental Sort');
+      expect(plan.kinds).not.toContain('Bitmap Heap Scan');
+      expect(plan.kinds).toContain(name === 'pickLiveJobs' ? 'Index Scan' : 'Merge Append');
+    });
+
     it('the reserve takes jobs in the order of the index', async () => {
       const plan = await explain(query, STATEMENTS.exchange.text, EXPECTATIONS.exchange.params);
       expect(plan.kindsIn('picked')).toContain('LockRows');

@@ -115,6 +115,25 @@ describe('jobs, queues and configs on the command line', () => {
     expect(await queue.status('mail')).toMatchObject({ held: 0, available: 3 });
   });
 
+  it('bulk work chosen by options goes by tags too, tells of running jobs, and refuses what it is not for', async () => {
+    const running = deferred();
+    const { queue } = await start({
+      providers: [handle({ endless: ({ signal }: Job) => (running.resolve(), new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))) })],
+      queue: { defaults: { concurrency: 1 } },
+    });
+    await queue.enqueueMany('endless', Array.from({ length: 2_500 }, (_, n) => n), { tags: ['a', 'b'] });
+    await queue.enqueue('endless', 0, { tags: ['a'], delay: '1h' });
+    await running.promise;
+    expect((await cli('jobs', 'cancel', '--tag', 'a', '--tag', 'b', '--abort', '--dry-run', '--json')).json).toEqual({ jobs: 2_500, dryRun: true });
+    // Those that were fetched ahead are told as well, and do not begin.
+    expect((await cli('jobs', 'cancel', '--tag', 'b', '--abort', '--yes')).stdout).toMatch(/^Cancelled 249\d jobs\.\n\d+ jobs?: told to end\.\n$/);
+    await expect.poll(async () => (await queue.status('default')).count, { timeout: 5_000 }).toBe(1);
+    expect((await queue.find({ state: 'cancelled', tags: 'b' }, { limit: 1_000 })).nextCursor).toBeDefined();
+    expect(await cli('jobs', 'cancel', '--state', 'reserved', '--yes')).toMatchObject({ code: 1, stderr: expect.stringContaining("'reserved'; expected some of scheduled, available, held") });
+    expect(await cli('jobs', 'cancel', '--payload', '{}', '--yes')).toMatchObject({ code: 1, stderr: expect.stringContaining('criteria.payload') });
+    expect((await cli('jobs', 'list', '--tag', 'a', '--state', 'scheduled', '--json')).json.jobs).toHaveLength(1);
+  });
+
   it('jobs cancel --abort ends what runs', async () => {
     const running = deferred();
     const { queue } = await start({
