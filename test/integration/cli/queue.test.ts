@@ -105,6 +105,19 @@ describe('jobs, queues and configs on the command line', () => {
     expect(twice).toMatchObject({ code: 1, json: { jobs: 1, failures: [{ id: first!.id, code: 'JOB_STATE' }] } });
   });
 
+  it('jobs update and move, by ids and by options', async () => {
+    const { queue } = await start({ queue: { role: 'producer' } });
+    const [first] = await queue.enqueueMany('a', [1, 2, 3], { queue: 'mail', delay: '1h' });
+    expect((await cli('jobs', 'update', first!.id, '--delay', '0')).stdout).toBe('Changed 1 job.\n');
+    expect((await cli('jobs', 'update', '--queue', 'mail', '--priority', '-3', '--yes')).stdout).toBe('Changed 3 jobs.\n');
+    expect((await queue.find({ queue: 'mail' })).jobs.map(({ priority, state }) => [priority, state])).toEqual([[-3, 'available'], [-3, 'scheduled'], [-3, 'scheduled']]);
+    expect(await cli('jobs', 'update', '--queue', 'mail')).toMatchObject({ code: 1, stderr: expect.stringContaining('Say what is to be changed') });
+    expect((await cli('jobs', 'move', first!.id, UNKNOWN, '--to', 'fax')).stdout).toBe('Moved 1 job.\n1 job: not waiting.\n');
+    expect((await cli('jobs', 'move', '--queue', 'mail', '--to', 'fax', '--yes', '--json')).json).toEqual({ jobs: 2, done: 2, failures: [] });
+    expect(await queue.status('fax')).toMatchObject({ count: 3 });
+    expect(await cli('jobs', 'move', first!.id)).toMatchObject({ code: 1, stderr: expect.stringContaining('--to') });
+  });
+
   it('jobs hold and release, by ids and by options', async () => {
     const { queue } = await start({ queue: { role: 'producer' } });
     const [first] = await queue.enqueueMany('a', [1, 2, 3], { queue: 'mail' });

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import type { BulkOptions, BulkResult } from '../../../interfaces/bulk.interface.js';
-import type { JobCriteria, JobState } from '../../../interfaces/job-record.interface.js';
+import type { CancelResult, JobCriteria, JobState } from '../../../interfaces/job-record.interface.js';
 import { peek } from '../../../core/peek.js';
 import { CliError, oneLine } from '../../cli-error.js';
 import { confirm } from '../../output/confirm.js';
@@ -31,6 +31,9 @@ export interface Bulk {
   /** To many. */
   readonly many: (queue: Queue, criteria: JobCriteria, options: BulkOptions) => Promise<BulkResult>;
 }
+
+/** What the outcomes of calls for waiting jobs are called. */
+export const LEFT_ALONE: Readonly<Record<CancelResult, string>> = { ok: 'done', in_progress: 'running', not_found: 'not_waiting' };
 
 interface Report {
   readonly jobs: number;

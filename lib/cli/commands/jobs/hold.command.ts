@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import type { CancelResult } from '../../../interfaces/job-record.interface.js';
 import { databaseCommand } from '../../options.js';
-import { addBulk, runBulk, type Bulk, type BulkCommandOptions } from './bulk.js';
+import { addBulk, LEFT_ALONE, runBulk, type Bulk, type BulkCommandOptions } from './bulk.js';
 
 const help = (name: string): string => `Examples:
   $ npx notify-queue jobs ${name} 0192f0c1-5d2e-7c3a-9b1f-2d3e4f5a6b7c
@@ -12,7 +11,7 @@ export function holdJobsCommand(): Command {
     done: 'Held',
     doing: 'Holding',
     states: ['scheduled', 'available'],
-    one: async ({ jobs }, id) => OUTCOMES[await jobs.hold(id)],
+    one: async ({ jobs }, id) => LEFT_ALONE[await jobs.hold(id)],
     many: ({ jobs }, criteria, options) => jobs.holdMany(criteria, options),
   });
 }
@@ -22,7 +21,7 @@ export function releaseJobsCommand(): Command {
     done: 'Released',
     doing: 'Releasing',
     states: ['held'],
-    one: async ({ jobs }, id) => OUTCOMES[await jobs.release(id)],
+    one: async ({ jobs }, id) => LEFT_ALONE[await jobs.release(id)],
     many: ({ jobs }, criteria, options) => jobs.releaseMany(criteria, options),
   });
 }
@@ -30,5 +29,3 @@ export function releaseJobsCommand(): Command {
 function command(name: string, description: string, bulk: Bulk): Command {
   return addBulk(databaseCommand(name, description, help(name))).action((ids: string[], options: BulkCommandOptions) => runBulk(bulk, ids, options));
 }
-
-const OUTCOMES: Record<CancelResult, string> = { ok: 'done', in_progress: 'running', not_found: 'not_waiting' };
