@@ -164,6 +164,7 @@ export class JobRuns {
   private leave(job: RunningJob, settlement: Settlement | undefined): void {
     if (this.running.get(job.id) !== job) return;
     this.running.delete(job.id);
+    job.isOver = true;
     this.tools.events.ended(job, settlement);
     if (settlement) this.callbacks.onSettlement(settlement);
     this.callbacks.onLeft();

@@ -24,6 +24,8 @@ export class RunningJob implements Job {
   readonly startedAt = performance.now();
   /** Why the run must end; set once. */
   abortReason: Error | undefined;
+  /** The run has been settled, though the handler may go on. */
+  isOver = false;
   /** Reserves no longer pass over its row. */
   shelved = false;
   private parsedPayload: { value: unknown } | undefined;
@@ -106,7 +108,9 @@ export class RunningJob implements Job {
     return (this.jobLog ??= this.tools.logOf(this));
   }
 
+  /** Of a run that is over it is refused, as its result is: another run may be under way. */
   progress(value: unknown): void {
+    if (this.isOver) return;
     this.tools.saveProgress(this, this.encode(encodeJson(value, 'progress', this.tools.maxPayloadSize), 'progress'));
   }
 

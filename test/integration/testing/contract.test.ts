@@ -51,6 +51,11 @@ const handlers = handle({
     return job.context;
   },
   unstorable: () => 1n,
+  waits: ({ signal }: Job) => {
+    runs.push('waits');
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+  },
+  ignores: () => (runs.push('ignores'), new Promise(() => undefined)),
 });
 
 @Injectable()
@@ -282,6 +287,27 @@ describe.each(KINDS)('the contract of a queue: %s', (kind) => {
     await expect(on.queue.cancelMany({})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(on.queue.cancelMany({ tags: undefined })).rejects.toMatchObject({ code: 'INVALID_OPTION' });
     await expect(on.queue.cancelMany({ state: 'completed' })).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+  });
+
+  it('tells running jobs to end, and reports the handler that ignores it', async () => {
+    const kinds: string[] = [];
+    const subscription = on.queue.events$.subscribe(({ kind }) => void kinds.push(kind));
+    const [waits, ignores] = ['0192f0c1-5d2e-7c3a-9b1f-000000000001', '0192f0c1-5d2e-7c3a-9b1f-000000000002'] as const;
+    const run = async (name: string, id: string): Promise<void> => {
+      await on.queue.enqueue(name, {}, { id, queue: 'mail', abortGrace: 50 });
+      await on.settle();
+    };
+    for (const [name, id] of [['waits', waits], ['ignores', ignores]] as const) {
+      const running = run(name, id);
+      await until(() => runs.includes(name));
+      expect(await on.queue.cancelMany({ name }, { abort: true })).toEqual({ matched: 1, changed: 0, aborting: 1, skipped: 0, complete: true });
+      await running;
+      await until(async () => (await on.queue.get(id))?.state === 'cancelled');
+      expect(await on.queue.get(id)).toMatchObject({ attempt: 1, failure: { code: 'JOB_CANCELLED' } });
+    }
+    await until(() => kinds.filter((kind) => kind === 'job:cancelled').length === 2);
+    subscription.unsubscribe();
+    expect(kinds.filter((kind) => kind === 'job:stuck')).toHaveLength(1);
   });
 
   it('finds by every criterion, page by page', async () => {

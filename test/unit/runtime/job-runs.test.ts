@@ -25,6 +25,7 @@ const reserved = (id: string): ReservedJob => ({
 describe('JobRuns', () => {
   let settlements: Settlement[];
   let left: number;
+  let saved: string[];
   let logged: string[];
   let deadlines: Deadlines;
   let maxJobTimeMs: number;
@@ -37,6 +38,7 @@ describe('JobRuns', () => {
   beforeEach(() => {
     settlements = [];
     left = 0;
+    saved = [];
     logged = [];
     deadlines = new Deadlines();
     maxJobTimeMs = 60_000;
@@ -56,7 +58,7 @@ describe('JobRuns', () => {
       successes: new SuccessReporter(() => undefined, log),
       events,
       deadlines,
-      jobTools: { codec: undefined, maxPayloadSize: 100, logOf: () => log, saveProgress: () => undefined },
+      jobTools: { codec: undefined, maxPayloadSize: 100, logOf: () => log, saveProgress: (_job, json) => void saved.push(json) },
       log,
     };
     runs = new JobRuns(tools, { onSettlement: (settlement) => settlements.push(settlement), onLeft: () => left++ });
@@ -174,7 +176,12 @@ describe('JobRuns', () => {
     const end = deferred<string>();
     const told: JobEvent[] = [];
     events.listen((event) => told.push(event));
-    const result = settled(() => end.promise);
+    let running: Job | undefined;
+    const result = settled((job) => {
+      running = job;
+      job.progress(1);
+      return end.promise;
+    });
     runs.abort('a', reason);
     await sleep(10);
     expect([runs.size, told.map(({ kind }) => kind)]).toEqual([1, ['job:started']]);
@@ -182,9 +189,10 @@ describe('JobRuns', () => {
     if (expected) expect(settlement).toMatchObject(expected);
     else expect(settlement).toBeUndefined();
     const before = structuredClone(settlements);
+    running!.progress(2);
     end.resolve('late');
     await sleep(10);
-    expect([settlements, left]).toEqual([before, 1]);
+    expect([settlements, left, saved]).toEqual([before, 1, ['1']]);
     expect(told.filter(({ kind }) => kind === 'job:stuck')).toMatchObject([{ jobId: 'a', attempt: 2, failure: { code: reason.code }, runTimeMs: expect.any(Number) }]);
     expect(logged.filter((text) => text.includes('goes on although its signal fired'))).toHaveLength(1);
   });
