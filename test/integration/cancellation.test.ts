@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { Retry, type ClusterJobEvent } from '../../lib/index.js';
+import { Retry, type ClusterJobEvent, type Job } from '../../lib/index.js';
 import { useApps } from '../support/apps.js';
 import { useTestDatabase } from '../support/database.js';
+import { handle } from '../support/handlers.js';
 import { until } from '../support/wait.js';
 import { happened, now, startWorker, type Worker } from '../support/worker.js';
 
@@ -99,6 +100,37 @@ describe('the signal of a running handler', () => {
     expect((await worker.exited).code).toBe(0);
     expect(await queue.get(jobs[0]!.id)).toMatchObject({ state: 'available', attempt: 0 });
     await database.query('TRUNCATE notify_queue.jobs');
+  });
+});
+
+describe('cancel with abort of a job that was fetched ahead', () => {
+  const database = useTestDatabase();
+  const start = useApps(database, { sweepInterval: '1m', defaults: { concurrency: 1 } });
+
+  it('keeps it from running until its end when a slot gets free', async () => {
+    let running = 0;
+    const handlers = handle({
+      quick: () => sleep(1),
+      endless: ({ signal }: Job) => {
+        running++;
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+      },
+    });
+    const { queue } = await start({ providers: [handlers] });
+    let ahead = 0;
+    for (let round = 1; round <= 10; round++) {
+      running = 0;
+      await queue.suspend();
+      await queue.enqueueMany('quick', Array.from({ length: 60 }, () => null));
+      await queue.enqueueMany('endless', Array.from({ length: 20 }, () => null));
+      await queue.resume();
+      await until(() => running > 0, { interval: 1 });
+      const { matched, changed, aborting } = await queue.cancelMany({ name: 'endless' }, { abort: true });
+      expect(changed + aborting).toBe(matched);
+      ahead += aborting - 1;
+      await until(async () => (await queue.status('default')).count === 0, { timeout: 5_000 });
+    }
+    expect(ahead).toBeGreaterThan(0);
   });
 });
 
