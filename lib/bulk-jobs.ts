@@ -14,8 +14,8 @@ export function keptCancelled({ queues, defaults }: ResolvedOptions): [ReadonlyM
   return [new Map([...queues].map(([name, queue]) => [name, queue.keepAbandonedMs])), defaults.keepAbandonedMs];
 }
 
-const PENDING = ['scheduled', 'available'] as const;
-const WAITING = [...PENDING, 'held'] as const;
+const PENDING = ['scheduled', 'available', 'blocked'] as const;
+const WAITING = ['scheduled', 'available', 'held', 'blocked'] as const;
 
 /**
  * The part of `JobQueue` that changes jobs by criteria. All calls go through the jobs in order of id, leave those alone that

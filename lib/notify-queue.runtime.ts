@@ -8,6 +8,7 @@ import type { Log, NewJob } from './interfaces/ports/index.js';
 import { Listener } from './listener/listener.js';
 import { badSuspension, handlerMapped, noneToRun } from './notify-queue.messages.js';
 import { queueOptionsOf, retentionsOf, runsQueue, suspensionKeysOf, type ResolvedOptions } from './notify-queue.options.js';
+import { ConfiguredQueues } from './queue-settings.js';
 import type { ProcessorExplorer } from './processor.explorer.js';
 import type { ClusterEvents } from './runtime/cluster-events.js';
 import type { ConfigFeed } from './runtime/config-feed.js';
@@ -31,6 +32,7 @@ export class NotifyQueueRuntime {
   private readonly lastGood = new Map<string, boolean>();
   /** The last values of suspension rows, so that a bad one is reported once. */
   private readonly reported = new Map<string, string>();
+  private readonly configured: ConfiguredQueues;
   private engine: Engine | undefined;
   private started: Promise<void> | undefined;
   private pollTimer: NodeJS.Timeout | undefined;
@@ -45,6 +47,7 @@ export class NotifyQueueRuntime {
     private readonly clusterEvents: ClusterEvents,
     private readonly log: Log,
   ) {
+    this.configured = new ConfiguredQueues(options, log);
     if (!options.listen) return;
     const connection = options.listenUrl ? { connectionString: options.listenUrl, connectionTimeoutMillis: 5_000, keepAlive: true } : stores.connection;
     this.listener = new Listener(
@@ -92,7 +95,7 @@ export class NotifyQueueRuntime {
 
   /** Begins to listen. */
   start(): void {
-    this.feed.config$.subscribe((snapshot) => this.readSuspensions(snapshot));
+    this.feed.config$.subscribe((snapshot) => this.configure(snapshot));
     this.listener?.start(this.runHandlers().length > 0);
     this.pollConfigs();
   }
@@ -148,6 +151,16 @@ export class NotifyQueueRuntime {
     this.pollTimer.unref();
   }
 
+  /** What the rows say of the queues that run here, from now on. */
+  private configure(snapshot: ReadonlyMap<string, string>): void {
+    this.readSuspensions(snapshot);
+    const { runners, sweeper, history } = this.engine?.parts ?? {};
+    const changed = this.configured.apply(snapshot, runners?.map(({ queue }) => queue) ?? []);
+    if (changed.length === 0) return;
+    history?.keep(retentionsOf(this.options, changed.map((queue) => this.configured.of(queue).keepMs)));
+    void sweeper?.limitsChanged(changed);
+  }
+
   private readSuspensions(snapshot: ReadonlyMap<string, string>): void {
     const before = new Map(this.lastGood);
     for (const key of this.suspensionKeys()) {
@@ -197,14 +210,7 @@ export class NotifyQueueRuntime {
       instances: stores.instances,
       handlers,
       queues: [...queues].map((queue) => {
-        const { concurrency, keepCompletedMs, keepAbandonedMs } = queueOptionsOf(options, queue);
-        return {
-          queue,
-          concurrency,
-          maxCrashes: options.maxCrashes,
-          keepMs: { completed: keepCompletedMs, abandoned: keepAbandonedMs, cancelled: keepAbandonedMs },
-          suspensionKeys: suspensionKeysOf(options, queue),
-        };
+        return { queue, maxCrashes: options.maxCrashes, suspensionKeys: suspensionKeysOf(options, queue) };
       }),
       instance: { host: hostname(), pid: process.pid, version: VERSION, queues: [...queues] },
       newId,
@@ -223,13 +229,14 @@ export class NotifyQueueRuntime {
       askCustomMode: (className, failure) => explorer.findFailureHandler(className).handleFailure(failure),
       tellCustomMode: (className, success) => explorer.findSuccessHandler(className).handleSuccess(success),
       isSuspended: (queue) => suspensionKeysOf(options, queue).some((key) => this.lastGood.get(key)),
+      settingsOf: (queue) => this.configured.of(queue),
       events: this.events,
       isListening: () => this.listening,
       log,
       logOf: (job) => jobLog(log, job),
     });
     this.engine = engine;
-    this.readSuspensions(this.feed.current);
+    this.configure(this.feed.current);
     return engine;
   }
 }

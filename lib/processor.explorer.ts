@@ -7,7 +7,8 @@ import { peek } from './core/peek.js';
 import { readContract } from './core/payload-contract.js';
 import { readRunOptions, type RunSettings } from './core/run-options.js';
 import { JOB_HANDLER_METADATA, type JobHandlerMetadata } from './decorators/job-handler.decorator.js';
-import { contractOf, readJobQueue, readPriority, readQueue } from './define-job.js';
+import { readUnique } from './core/unique.js';
+import { contractOf, readGroup, readJobQueue, readPriority, readQueue } from './define-job.js';
 import { HandlerConflictError, InvalidHandlerError, InvalidOptionError } from './errors/configuration.errors.js';
 import type { FoundHandler } from './handler-registry.js';
 import type { FailureHandler } from './interfaces/failure-mode.interface.js';
@@ -161,6 +162,8 @@ function read(path: string, options: unknown, isDefinition: boolean) {
   if (isDefinition) {
     readPriority(reader);
     reader.duration('delay', 0);
+    readGroup(reader);
+    readUnique(reader);
     readContract(reader);
   }
   const settings = readRunOptions(reader);

@@ -1,4 +1,5 @@
 import type { Duration } from './duration.interface.js';
+import type { UniqueOptions } from './enqueue.interface.js';
 import type { FailureMode } from './failure-mode.interface.js';
 import type { StandardSchema } from './standard-schema.interface.js';
 import type { SuccessMode } from './success-mode.interface.js';
@@ -40,6 +41,10 @@ export interface JobDefinitionOptions extends RunOptions, PayloadOptions {
   priority?: number;
   /** Wait this long before the first run. @default 0 */
   delay?: Duration;
+  /** The group of each job, or what makes it of the payload. @default none */
+  group?: string | ((payload: never) => string | undefined);
+  /** Lets there be one such job at a time. @default any number */
+  unique?: UniqueOptions;
 }
 
 declare const types: unique symbol;

@@ -1,9 +1,10 @@
 import type { JobCodec } from '../interfaces/job-codec.interface.js';
 import type { Job, JobLog } from '../interfaces/job.interface.js';
-import type { InstanceInfo, LeaseStore, Log, ReservationStore, RescuePolicy, SweepStore } from '../interfaces/ports/index.js';
+import type { InstanceInfo, LeaseStore, Log, ReservationStore, RescuePolicy, SlotStore, SweepStore } from '../interfaces/ports/index.js';
 import { Deadlines } from './deadlines.js';
 import { Engine } from './engine.js';
 import { FailureSettler, type AskCustomMode } from './failure-settler.js';
+import { GroupSweep } from './group-sweep.js';
 import type { Handlers } from './handler.js';
 import { HistoryKeeper } from './history-keeper.js';
 import type { JobEvents } from './job-events.js';
@@ -13,7 +14,7 @@ import { LongRuns } from './long-runs.js';
 import { Patrol } from './patrol.js';
 import { ProgressWriter } from './progress-writer.js';
 import { QueueRunner } from './queue-runner.js';
-import type { QueueRunnerOptions } from './runner-tools.js';
+import type { QueueRunnerOptions, QueueSettings } from './runner-tools.js';
 import { SuccessReporter, type TellCustomMode } from './success-reporter.js';
 import { TroubleLog } from './trouble-log.js';
 import { Suspicion } from './suspicion.js';
@@ -22,7 +23,7 @@ import { Sweeper } from './sweeper.js';
 /** What a process that runs jobs is made from. */
 export interface EngineRecipe {
   readonly reservations: ReservationStore;
-  readonly instances: LeaseStore & SweepStore;
+  readonly instances: LeaseStore & SweepStore & SlotStore;
   readonly handlers: Handlers;
   readonly queues: readonly QueueRunnerOptions[];
   readonly instance: Omit<InstanceInfo, 'id'>;
@@ -39,6 +40,7 @@ export interface EngineRecipe {
   readonly tellCustomMode: TellCustomMode;
   readonly events: JobEvents;
   readonly isSuspended: (queue: string) => boolean;
+  readonly settingsOf: (queue: string) => QueueSettings;
   readonly isListening: () => boolean;
   readonly log: Log;
   readonly logOf: (job: Pick<Job, 'id' | 'name' | 'queue' | 'attempt'>) => JobLog;
@@ -82,6 +84,8 @@ export function createEngine(recipe: EngineRecipe): Engine {
       saveProgress: progress.save.bind(progress),
     },
     isSuspended: recipe.isSuspended,
+    settingsOf: recipe.settingsOf,
+    slots: instances,
     onAnswerLost: () => patrol.suspect(),
     onDueIn: (delayMs: number) => sweeper.surveyIn(delayMs),
     log,
@@ -89,7 +93,8 @@ export function createEngine(recipe: EngineRecipe): Engine {
   const runners = recipe.queues.map((queue) => new QueueRunner(queue, tools));
   const byQueue = new Map(runners.map((runner) => [runner.queue, runner]));
   const patrol: Patrol = new Patrol(instances, byQueue, lease, recipe.rescue, new Suspicion(recipe.queryTimeoutMs), events, trouble, log);
-  const sweeper: Sweeper = new Sweeper(instances, byQueue, patrol, recipe.isListening, recipe, trouble);
+  const groups = new GroupSweep(instances, (queue) => recipe.settingsOf(queue).groups);
+  const sweeper: Sweeper = new Sweeper(instances, byQueue, patrol, groups, recipe.isListening, recipe, trouble);
   const longRuns = new LongRuns(instances, runners, lease, trouble);
   const history = new HistoryKeeper(instances, recipe.retentionsMs, log);
   const engine: Engine = new Engine({ runners, lease, sweeper, patrol, longRuns, history, progress, deadlines }, log);

@@ -5,7 +5,7 @@ const MAX_WAIT_MS = 100;
 
 export interface BufferOptions {
   /** Jobs that run at once. */
-  readonly slots: number;
+  readonly slots: () => number;
   /** Its process has died at each run: were it at fault, whatever this process holds beside it would pay once more. */
   readonly runsAlone: (job: ReservedJob) => boolean;
   /** How many jobs run. */
@@ -108,7 +108,7 @@ export class JobBuffer {
       this.loneRuns = true;
       return lone;
     }
-    if (this.closed || running >= this.options.slots || this.next === this.jobs.length) return undefined;
+    if (this.closed || running >= this.options.slots() || this.next === this.jobs.length) return undefined;
     return this.jobs[this.next++];
   }
 

@@ -25,6 +25,8 @@ const ANSWER_MS = 20;
  */
 export class Patrol {
   private page = 0;
+  /** There were blocked jobs at the last look. */
+  sawBlocked = false;
   /** A stray was there that could not be rescued. */
   private missed = false;
   private looksAgain = 0;
@@ -120,6 +122,7 @@ export class Patrol {
     const { instanceId, trusted } = this.lease;
     const found = await this.store.patrol(instanceId, this.page, pages, this.searchedFor);
     this.page = found.nextPage;
+    this.sawBlocked = found.blocked;
     const strays = found.strays.filter((id) => !this.setAside.has(id));
     let rescued = 0;
     for (let i = 0; i < strays.length; i += RESCUE_BATCH) rescued += await this.rescue(strays.slice(i, i + RESCUE_BATCH));

@@ -5,13 +5,15 @@ import { DatabaseUnavailableError } from '../errors/database.errors.js';
 import { LostReservationError, ShutdownError } from '../errors/job.errors.js';
 import type { NewJob, ReservedJob } from '../interfaces/ports/index.js';
 import { Appetite } from './appetite.js';
+import { GlobalSlots } from './global-slots.js';
 import type { HandOver } from './enqueue-batcher.js';
 import { JobBuffer } from './job-buffer.js';
 import { JobRuns } from './job-runs.js';
 import { ReservePace } from './reserve-pace.js';
 import { ScanPosition } from './scan-position.js';
-import type { QueueRunnerOptions, RunnerTools } from './runner-tools.js';
+import type { QueueRunnerOptions, QueueSettings, RunnerTools } from './runner-tools.js';
 import { Settler } from './settler.js';
+import { TokenTimer } from './token-timer.js';
 
 /** From so many finished jobs on, settling and reserving are worth a trip each. */
 const SIDE_BY_SIDE = 100;
@@ -30,6 +32,11 @@ export class QueueRunner {
   private readonly appetite = new Appetite();
   private readonly position = new ScanPosition();
   private readonly buffer: JobBuffer;
+  private readonly slots: GlobalSlots;
+  /** The tokens of the queue's rate. */
+  private readonly tokens = new TokenTimer(() => this.wake());
+  /** Jobs that the reserve under way may bring. */
+  private asked = 0;
   /** Slots for jobs that are being handed over. */
   private promised = 0;
   private promisedAt = 0;
@@ -55,15 +62,27 @@ export class QueueRunner {
         this.appetite.jobFinished();
         this.startBuffered();
         this.planTurn();
+        if (!this.hungry) this.slots.release();
       },
     });
     this.buffer = new JobBuffer({
-      slots: options.concurrency,
+      slots: () => this.settings.concurrency,
       runsAlone: ({ crashes }) => crashes > 0 && crashes >= options.maxCrashes - 1,
       running: () => this.runs.size,
       settled: () => this.settler.empty,
       putBack: (jobs) => this.putBack(jobs),
     });
+    this.slots = new GlobalSlots(
+      tools.slots,
+      {
+        queue: options.queue,
+        instanceId: () => tools.lease.instanceId,
+        most: () => this.settings.globalConcurrency,
+        inUse: () => this.held + this.asked,
+        onMore: () => this.turn(),
+      },
+      tools.trouble,
+    );
     this.settler = new Settler(tools.store, {
       onSettled: (id) => tools.ends.settled(id),
       onLost: (id) => this.reportLost(id),
@@ -77,6 +96,15 @@ export class QueueRunner {
 
   get queue(): string {
     return this.options.queue;
+  }
+
+  private get settings(): QueueSettings {
+    return this.tools.settingsOf(this.queue);
+  }
+
+  /** Jobs that run or wait here, or that are promised to. */
+  private get held(): number {
+    return this.runs.size + this.buffer.size + this.promised;
   }
 
   /** Nothing is held here, and nothing is on its way. */
@@ -98,6 +126,7 @@ export class QueueRunner {
     this.wakes++;
     this.hungry = true;
     this.position.workCameIn();
+    this.slots.wake();
     // What was fetched ahead has not started, so a suspension stops it too.
     if (this.buffer.size > 0 && this.tools.isSuspended(this.queue)) this.putBack(this.buffer.clear());
     this.turn();
@@ -108,9 +137,10 @@ export class QueueRunner {
   takeOver(jobs: readonly NewJob[]): HandOver | undefined {
     const { lease, handlers, isSuspended } = this.tools;
     const asleep = !this.hungry && !this.reserving && this.buffer.size === 0 && !this.buffer.closed && !this.stopped && !this.backingOff;
-    const free = this.options.concurrency - this.runs.size - this.promised;
-    if (!asleep || jobs.length > free || !lease.trusted || isSuspended(this.queue)) return undefined;
-    if (!jobs.every((job) => job.delayMs === 0 && job.runAtMs === null && handlers.get(job.name))) return undefined;
+    const { concurrency, globalConcurrency, rate } = this.settings;
+    const free = concurrency - this.runs.size - this.promised;
+    if (!asleep || globalConcurrency !== undefined || rate || jobs.length > free || !lease.trusted || isSuspended(this.queue)) return undefined;
+    if (!jobs.every((job) => job.delayMs === 0 && job.runAtMs === null && job.group === null && handlers.get(job.name))) return undefined;
     const { instanceId } = lease;
     if (this.promised === 0) this.promisedAt = performance.now();
     this.promised += jobs.length;
@@ -133,6 +163,7 @@ export class QueueRunner {
   /** The lease is gone: nothing that is held here may be settled or run on. */
   loseAll(): void {
     this.buffer.clear();
+    this.slots.lose();
     this.settler.forget();
     this.tools.ends.lostAll();
     this.runs.abortAll((id) => new LostReservationError(`Job ${id} may run elsewhere: this process lost its lease`));
@@ -156,6 +187,7 @@ export class QueueRunner {
       this.turn();
       await sleep(2);
     }
+    await this.slots.stop();
   }
 
   /**
@@ -177,8 +209,13 @@ export class QueueRunner {
   private limit(): number {
     const { lease, isSuspended } = this.tools;
     if (!this.hungry || this.stopped || !lease.trusted || isSuspended(this.queue)) return 0;
-    if (this.buffer.closed || !this.pace.allows()) return 0;
-    return this.appetite.want(this.options.concurrency, this.runs.size + this.buffer.size + this.promised);
+    if (this.buffer.closed || !this.pace.allows() || !this.tokens.allow()) return 0;
+    const { concurrency, globalConcurrency, rate } = this.settings;
+    const { held } = this;
+    const want = this.appetite.want(concurrency, held);
+    // A start that is limited is not taken ahead of its time.
+    const now = globalConcurrency === undefined && !rate ? want : Math.min(want, concurrency - held);
+    return now > 0 ? Math.max(0, this.slots.limit(held + now) - held) : 0;
   }
 
   private async trip(limit: number, settle: boolean): Promise<void> {
@@ -187,29 +224,47 @@ export class QueueRunner {
     if (settle) this.settling = true;
     if (limit > 0) {
       this.reserving = true;
+      this.asked = limit;
       this.pace.begin();
       this.appetite.measure();
     }
     const after = limit > 0 ? this.position.next() : undefined;
     try {
-      const request = { ...this.options, instanceId, names: tools.handlers.names, limit, after };
-      const { jobs, place } = await this.settler.exchange(request, settle);
+      const { keepMs, groups, rate } = this.settings;
+      const scope = { ...this.options, keepMs, limits: { groups, rate }, instanceId, names: this.stopped ? [] : tools.handlers.names };
+      const { jobs, place, seen, pulled, waitMs } = await this.settler.exchange({ ...scope, limit, after }, settle);
       this.backoff.reset();
       if (settle) this.settling = false;
       if (limit > 0) {
         this.reserving = false;
-        this.position.reached(place, jobs.length >= limit, after === undefined, performance.now() - this.pace.beganAt);
-        this.pace.ended(jobs.length);
-        // Behind a place there may be nothing while there is something before it.
-        this.hungry = jobs.length >= limit || this.wakes > wakes || after !== undefined;
+        this.asked = 0;
+        const isFull = seen >= limit;
+        this.position.reached(place, isFull, after === undefined, performance.now() - this.pace.beganAt);
+        this.pace.ended(seen);
+        if (rate) this.tokens.next(waitMs, rate);
+        // Behind a place there may be nothing while there is something before it, and of a group that another worker
+        // looked at just then something may be left.
+        this.hungry = isFull || this.wakes > wakes || after !== undefined || seen > jobs.length || waitMs !== null;
+        if (!this.hungry) this.slots.release();
       }
+      if (pulled > 0 || seen > jobs.length) this.blockedMoved(pulled);
       this.receive(jobs, instanceId);
     } catch (error) {
       if (limit > 0) this.reserving = false;
+      if (limit > 0) this.asked = 0;
       if (settle) this.settling = false;
       if (error instanceof DatabaseUnavailableError && error.mayHaveRun) tools.onAnswerLost();
       this.backOff(error);
     }
+  }
+
+  /** Jobs of groups have become free to run, or wait for a token from now on. */
+  private blockedMoved(pulled: number): void {
+    if (this.settings.hasGroupRate) this.tools.onDueIn(0);
+    if (pulled === 0) return;
+    this.hungry = true;
+    this.wakes++;
+    this.position.workCameIn();
   }
 
   private receive(jobs: readonly ReservedJob[], instanceId: string): void {

@@ -110,6 +110,7 @@ function toQueueStatus(queue: string, row: Row | undefined, suspended: boolean):
     available: Number(row?.['available'] ?? 0),
     reserved: Number(row?.['reserved'] ?? 0),
     held: Number(row?.['held'] ?? 0),
+    blocked: Number(row?.['blocked'] ?? 0),
     oldestDueMs: oldest === null || oldest === undefined ? null : Number(oldest),
   };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { BulkResult, Job } from '../../lib/index.js';
 import { useApps } from '../support/apps.js';
 import { useTestDatabase } from '../support/database.js';
@@ -17,7 +17,8 @@ describe('calls for many jobs', () => {
     );
   const statesOf = async (): Promise<Record<string, number>> =>
     Object.fromEntries((await database.query('SELECT state, count(*)::int AS jobs FROM notify_queue.all_jobs GROUP BY state')).map(({ state, jobs }) => [state, jobs]));
-  const clear = () => database.query('TRUNCATE notify_queue.jobs, notify_queue.job_history');
+
+  afterEach(() => database.query('TRUNCATE notify_queue.jobs, notify_queue.job_history'));
 
   it('change exactly as many as a dry run counts', async () => {
     const { queue } = await start({ queue: { role: 'producer' } });
@@ -35,7 +36,6 @@ describe('calls for many jobs', () => {
     expect(await queue.retryMany({ queue: 'mail' })).toMatchObject({ matched: 0, complete: true });
     expect(await queue.retryMany({ queue: 'mail', state: 'cancelled' })).toMatchObject({ matched: 2_800, changed: 2_800, complete: true });
     expect(await statesOf()).toEqual({ available: 2_803 });
-    await clear();
   });
 
   it('keep the cap, and say that there is more', async () => {
@@ -48,7 +48,6 @@ describe('calls for many jobs', () => {
     expect(await queue.releaseMany('all', { limit: 1 })).toMatchObject({ changed: 1, complete: false });
     // The first by id, so the oldest.
     expect((await queue.find({ state: 'available' })).jobs).toEqual([(await queue.find({}, { limit: 1 })).jobs[0]]);
-    await clear();
   });
 
   it('stop by a signal after the batch under way, and what is done is done', async () => {
@@ -62,7 +61,6 @@ describe('calls for many jobs', () => {
     // What onProgress throws ends the call, and is awaited.
     await expect(queue.cancelMany('all', { batchSize: 100, onProgress: () => Promise.reject(new Error('enough')) })).rejects.toThrow('enough');
     expect(await statesOf()).toEqual({ available: 600, cancelled: 400 });
-    await clear();
   });
 
   it('find few among many in statements that each look at a part', async () => {
@@ -72,7 +70,6 @@ describe('calls for many jobs', () => {
     await fill(15_000);
     expect(await queue.updateMany({ tags: 'rare' }, { priority: -7 })).toMatchObject({ matched: 2, changed: 2, complete: true });
     expect((await queue.find({ tags: 'rare' })).jobs.map(({ id, priority }) => [id, priority])).toEqual(rare.map(({ id }) => [id, -7]));
-    await clear();
   });
 
   it('move, hold and change the due time, and wake workers on other instances', async () => {
@@ -94,7 +91,6 @@ describe('calls for many jobs', () => {
     expect(await queue.retryMany({ name: 'note', state: ['completed'] })).toMatchObject({ changed: 4 });
     await until(() => ran.length === 8, { timeout: 3_000 });
     await until(async () => (await queue.status('there')).count === 0);
-    await clear();
   });
 
   it('with abort end what runs, wherever it runs', async () => {
@@ -115,7 +111,45 @@ describe('calls for many jobs', () => {
     expect(reasons).toEqual(Array.from({ length: 20 }, () => 'JOB_CANCELLED'));
     expect(await statesOf()).toEqual({ cancelled: 30 });
     await Promise.all([one.close(), other.close()]);
-    await clear();
+  });
+
+  it('free slots in groups, and take jobs that are blocked', async () => {
+    const ran: unknown[] = [];
+    let started = false;
+    const handlers = handle({
+      note: ({ payload, queue }: Job) => void ran.push([queue, payload]),
+      endless: ({ signal }: Job) => ((started = true), new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))),
+    });
+    const { queue } = await start({ providers: [handlers], queue: { queues: { other: {} } } });
+    await queue.enqueue('endless', null, { group: 'g' });
+    await until(() => started);
+    await queue.enqueueMany('note', [1, 2, 3, 4], { group: 'g' });
+    await until(async () => (await queue.status('default')).blocked === 4);
+    expect(await queue.holdMany({ group: 'g' })).toMatchObject({ matched: 4, changed: 4 });
+    expect(await queue.status('default')).toMatchObject({ held: 4, blocked: 0 });
+    expect(await queue.releaseMany({ group: 'g' })).toMatchObject({ changed: 4 });
+    await until(async () => (await queue.status('default')).blocked === 4);
+    expect(await queue.updateMany({ group: 'g', state: 'blocked' }, { priority: 5 })).toMatchObject({ changed: 4 });
+    expect(await queue.cancelMany({ group: 'g', payload: 4 })).toMatchObject({ changed: 1 });
+    expect(await queue.moveMany({ group: 'g', payload: 3 }, 'other')).toMatchObject({ changed: 1 });
+    await until(() => ran.length === 1);
+    expect(ran).toEqual([['other', 3]]);
+    expect(await queue.cancelMany({ name: 'endless' }, { abort: true })).toMatchObject({ aborting: 1 });
+    await until(() => ran.length === 3, { timeout: 3_000 });
+    expect(ran.slice(1)).toEqual([['default', 1], ['default', 2]]);
+
+    // One that waits for its turn is cancelled, and the one behind it runs.
+    await queue.suspend();
+    await queue.enqueueMany('note', [5, 6], { group: 'g' });
+    await queue.cancelMany({ payload: 5 });
+    await queue.resume();
+    await until(() => ran.length === 4, { timeout: 3_000 });
+    await until(async () => (await queue.status('default')).count === 0);
+    expect(await queue.retryMany({ group: 'g', state: 'cancelled' })).toMatchObject({ changed: 3 });
+    await until(async () => (await queue.find({ group: 'g', state: 'reserved' })).jobs.length === 1 || (await queue.status('default')).count < 3);
+    expect((await queue.find({ group: 'g' })).jobs.every((job) => job.group === 'g')).toBe(true);
+    await queue.cancelMany('all', { abort: true });
+    await until(async () => (await queue.status('default')).count === 0);
   });
 
   it('look again at what somebody else had locked, and skip what stays locked', async () => {
@@ -130,7 +164,6 @@ describe('calls for many jobs', () => {
     expect(await queue.releaseMany('all')).toEqual({ matched: 10, changed: 8, aborting: 0, skipped: 2, complete: true });
     await client.query('ROLLBACK');
     expect(await statesOf()).toEqual({ available: 8, held: 2 });
-    await clear();
   });
 
   it('leave jobs alone that were enqueued after the call began', async () => {
@@ -140,7 +173,6 @@ describe('calls for many jobs', () => {
     const onProgress = async (): Promise<void> => void late.push((await queue.enqueue('note', 'late')).id);
     expect(await queue.cancelMany('all', { batchSize: 10, onProgress })).toMatchObject({ matched: 50, changed: 50, complete: true });
     expect((await queue.find({ state: 'available' })).jobs.map(({ id }) => id)).toEqual(late);
-    await clear();
   });
 
   it('keep cancelled jobs as their queue says', async () => {
@@ -149,7 +181,6 @@ describe('calls for many jobs', () => {
     await queue.enqueueMany('note', [1, 2]);
     expect(await queue.cancelMany({ name: 'note' })).toMatchObject({ changed: 5 });
     expect(await database.query('SELECT queue, keep_until::text, count(*)::int FROM notify_queue.job_history GROUP BY 1, 2')).toEqual([{ queue: 'mail', keep_until: 'infinity', count: 3 }]);
-    await clear();
   });
 
   it.each<[string, (queue: any) => Promise<unknown>, string, RegExp]>([
@@ -177,6 +208,5 @@ describe('calls for many jobs', () => {
     await fill(1);
     await expect(call(queue)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
     expect(await statesOf()).toEqual({ available: 1 });
-    await clear();
   });
 });

@@ -27,7 +27,8 @@ interface Expectation {
 
 const EXPECTATIONS: Record<keyof Statements, Expectation> & Record<string, Expectation> = {
   exchange: { params: SAMPLE_PARAMS.exchange, indexes: ['jobs_available_idx', ...JOB] },
-  'exchange of nothing': { params: [...SAMPLE_PARAMS.exchange.slice(0, 5), ...NO_FINISHES, ...START], indexes: ['jobs_available_idx', ...JOB] },
+  'exchange of nothing': { params: [...SAMPLE_PARAMS.exchange.slice(0, 5), ...NO_FINISHES, ...START, '{}'], indexes: ['jobs_available_idx', ...JOB] },
+  exchangeRated: { params: SAMPLE_PARAMS.exchangeRated, indexes: ['jobs_available_idx', ...JOB] },
   requeue: { params: SAMPLE_PARAMS.requeue, indexes: JOB },
   progress: { params: SAMPLE_PARAMS.progress, indexes: JOB },
   rescue: { params: SAMPLE_PARAMS.rescue, indexes: JOB },
@@ -55,6 +56,9 @@ const EXPECTATIONS: Record<keyof Statements, Expectation> & Record<string, Expec
   retryJobs: { params: SAMPLE_PARAMS.retryJobs, indexes: ['job_history_pkey'] },
   insertJobs: { params: SAMPLE_PARAMS.insertJobs, indexes: [] },
   insertJobsOnce: { params: SAMPLE_PARAMS.insertJobsOnce, indexes: ['job_history_pkey'] },
+  insertUnique: { params: SAMPLE_PARAMS.insertUnique, indexes: [] },
+  sweepGroups: { params: SAMPLE_PARAMS.sweepGroups, indexes: [] },
+  takeSlots: { params: SAMPLE_PARAMS.takeSlots, indexes: [] },
   insertReserved: { params: SAMPLE_PARAMS.insertReserved, indexes: [] },
   listInstances: { params: SAMPLE_PARAMS.listInstances, indexes: [], scans: ['jobs'] },
   countJobs: { params: SAMPLE_PARAMS.countJobs, indexes: [], scans: ['jobs'] },

@@ -6,16 +6,17 @@ export const START = [-32_768, '-infinity', '00000000-0000-0000-0000-00000000000
 const IDS = Array.from({ length: 100 }, () => randomUUID());
 const fill = <T>(value: T): T[] => IDS.map(() => value);
 const [ID] = IDS as [string];
-const NEW_JOBS = [IDS, fill('{}'), fill(0), null, null, 'mail', 'greet', null, null, null, null];
+const NEW_JOBS = [IDS, fill('{}'), fill(0), null, null, 'mail', 'greet', null, null, null, null, null, null];
 const FINISHES = [IDS, fill(1), fill('completed'), fill('null'), fill(null), fill(null), [60_000, 60_000, 60_000]];
 const KEEP = [['mail'], [60_000], 60_000];
-const ANY_JOB = [null, null, null, null, null, null, null];
-const MANY = ['mail', null, ['available'], null, null, null, null];
-const FINISHED = ['mail', null, ['completed'], null, null, null, null];
+const ANY_JOB = [null, null, null, null, null, null, null, null];
+const MANY = ['mail', null, ['available'], null, null, null, null, null];
+const FINISHED = ['mail', null, ['completed'], null, null, null, null, null];
 
 /** Values for every statement, for tests that run or plan each; those of the exchange finish 100 jobs. */
 export const SAMPLE_PARAMS: Record<keyof Statements, readonly unknown[]> = {
-  exchange: ['mail', 100, ID, ['greet'], ['suspended'], ...FINISHES, ...START],
+  exchange: ['mail', 100, ID, ['greet'], ['suspended'], ...FINISHES, ...START, '{}'],
+  exchangeRated: ['mail', 100, ID, ['greet'], ['suspended'], ...FINISHES, ...START, '{}', 10, 10],
   requeue: [IDS, fill(1), fill(1_000), fill(1), fill(null), fill(null), fill(null), ID],
   progress: [IDS, fill(1), fill('{}'), ID],
   rescue: [3, ...KEEP, IDS],
@@ -44,6 +45,9 @@ export const SAMPLE_PARAMS: Record<keyof Statements, readonly unknown[]> = {
   insertJobs: NEW_JOBS,
   insertJobsOnce: NEW_JOBS,
   insertReserved: [...NEW_JOBS, ID, []],
+  insertUnique: [...NEW_JOBS, fill('key').map((key, n) => `f:greet\n${key}${n}`), null, 'keep'],
+  sweepGroups: ['mail', '', 100, '{}'],
+  takeSlots: ['mail', ID, 1, 2, 3],
   listInstances: [],
   countJobs: [null],
   readConfigs: [null],

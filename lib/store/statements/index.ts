@@ -2,9 +2,9 @@ import { statementNames, type Statement } from '../statement.js';
 import { cancelJobs, holdJobs, moveJobs, releaseJobs, retryJobs, updateJobs } from './bulk.js';
 import { createConfig, deleteConfig, readConfigs, setConfig, updateConfig } from './configs.js';
 import { publishEvents } from './events.js';
-import { exchange } from './exchange.js';
+import { exchange, exchangeRated } from './exchange.js';
 import { expireHistory, prepareHistory } from './history.js';
-import { insertJobs, insertJobsOnce, insertReserved } from './insert-jobs.js';
+import { insertJobs, insertJobsOnce, insertReserved, insertUnique } from './insert-jobs.js';
 import { expire, register, renew, unregister } from './lease.js';
 import { holdings, patrol, shelve } from './patrol.js';
 import { pickJobs } from './pick-jobs.js';
@@ -13,6 +13,7 @@ import { countJobs, findJobs, getJob, listInstances } from './read-jobs.js';
 import { requeue } from './requeue.js';
 import { rescue } from './rescue.js';
 import { cancelJob, holdJob, moveJob, releaseJob, retryJob, updateJob, watchJob } from './steer-jobs.js';
+import { sweepGroups, takeSlots } from './sweep-groups.js';
 import { survey } from './survey.js';
 
 /** Every statement of the package, written for one schema. */
@@ -25,6 +26,7 @@ export function createStatements(schema: string) {
     createConfig: createConfig(names),
     deleteConfig: deleteConfig(names),
     exchange: exchange(names),
+    exchangeRated: exchangeRated(names),
     expire: expire(names),
     expireHistory: expireHistory(names),
     findNewestJobs: findJobs(names, 'newest'),
@@ -36,6 +38,8 @@ export function createStatements(schema: string) {
     insertJobs: insertJobs(names),
     insertJobsOnce: insertJobsOnce(names),
     insertReserved: insertReserved(names),
+    insertUnique: insertUnique(names),
+    sweepGroups: sweepGroups(names),
     listInstances: listInstances(names),
     moveJob: moveJob(names),
     moveJobs: moveJobs(names),
@@ -58,6 +62,7 @@ export function createStatements(schema: string) {
     shelve: shelve(names),
     survey: survey(names),
     unregister: unregister(names),
+    takeSlots: takeSlots(names),
     updateConfig: updateConfig(names),
     updateJob: updateJob(names),
     updateJobs: updateJobs(names),

@@ -29,7 +29,7 @@ export class MemoryStores {
   /** Set by whoever runs the jobs. */
   hooks: MemoryHooks | undefined;
   private closed = false;
-  private readonly state: MemoryState = { jobs: new Map(), configs: new Map() };
+  private readonly state: MemoryState = { jobs: new Map(), configs: new Map(), keys: new Map() };
   private readonly transactions = createTransactions(this.state);
 
   constructor() {
@@ -60,6 +60,7 @@ export class MemoryStores {
   clear(): void {
     this.state.jobs.clear();
     this.state.configs.clear();
+    this.state.keys.clear();
     this.hooks?.configChanged();
   }
 

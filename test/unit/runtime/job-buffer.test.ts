@@ -23,7 +23,7 @@ describe('JobBuffer', () => {
   function bufferOf(slots: number) {
     const world = { running: new Set<string>(), started: [] as string[], back: [] as string[], settled: true };
     const buffer = new JobBuffer({
-      slots,
+      slots: () => slots,
       runsAlone: ({ id }) => id.startsWith('!'),
       running: () => world.running.size,
       settled: () => world.settled,

@@ -22,7 +22,7 @@ function cancelling(abort: boolean): Bulk {
   return {
     done: 'Cancelled',
     doing: 'Cancelling',
-    states: abort ? ['scheduled', 'available', 'held', 'reserved'] : ['scheduled', 'available', 'held'],
+    states: abort ? ['scheduled', 'available', 'held', 'blocked', 'reserved'] : ['scheduled', 'available', 'held', 'blocked'],
     async one({ jobs }, id) {
       const answer = await jobs.cancel(id, { abort });
       if (answer === 'not_found') return 'not_waiting';

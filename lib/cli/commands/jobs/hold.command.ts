@@ -10,7 +10,7 @@ export function holdJobsCommand(): Command {
   return command('hold', 'Keeps waiting jobs from running until they are released.', {
     done: 'Held',
     doing: 'Holding',
-    states: ['scheduled', 'available'],
+    states: ['scheduled', 'available', 'blocked'],
     one: async ({ jobs }, id) => LEFT_ALONE[await jobs.hold(id)],
     many: ({ jobs }, criteria, options) => jobs.holdMany(criteria, options),
   });

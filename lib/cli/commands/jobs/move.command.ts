@@ -22,7 +22,7 @@ function moving(to: string): Bulk {
   return {
     done: 'Moved',
     doing: 'Moving',
-    states: ['scheduled', 'available', 'held'],
+    states: ['scheduled', 'available', 'held', 'blocked'],
     one: async ({ jobs }, id) => LEFT_ALONE[await jobs.move(id, to)],
     many: ({ jobs }, criteria, options) => jobs.moveMany(criteria, to, options),
   };

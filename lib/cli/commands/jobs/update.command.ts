@@ -34,7 +34,7 @@ function updating(changes: BulkUpdate): Bulk {
   return {
     done: 'Changed',
     doing: 'Changing',
-    states: ['scheduled', 'available', 'held'],
+    states: ['scheduled', 'available', 'held', 'blocked'],
     one: async ({ jobs }, id) => LEFT_ALONE[await jobs.update(id, changes)],
     many: ({ jobs }, criteria, options) => jobs.updateMany(criteria, changes, options),
   };
