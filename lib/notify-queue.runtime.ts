@@ -138,7 +138,7 @@ export class NotifyQueueRuntime {
 
   private signalled(jobId: string): void {
     this.signals.signal(jobId);
-    if (this.engine?.parts.runners.some((runner) => runner.holds(jobId))) this.engine.parts.patrol.signal(jobId);
+    this.engine?.parts.patrol.signal(jobId);
   }
 
   private pollConfigs(): void {

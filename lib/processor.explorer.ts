@@ -157,6 +157,7 @@ function readHandler(wrapper: Wrapper, prototype: object, methodName: string, ma
     batch: own.batch,
     settings: {
       maxJobTimeMs: own.settings.maxJobTimeMs ?? defined.settings.maxJobTimeMs,
+      abortGraceMs: own.settings.abortGraceMs ?? defined.settings.abortGraceMs,
       failureMode,
       successMode: own.settings.successMode ?? defined.settings.successMode,
     },

@@ -16,6 +16,7 @@ import type { SuccessModeSpec } from './interfaces/success-mode.interface.js';
 export interface ResolvedQueue {
   readonly concurrency: number;
   readonly maxJobTimeMs: number;
+  readonly abortGraceMs: number;
   readonly failureMode: FailureModeSpec;
   readonly successMode: SuccessModeSpec;
   readonly retryDelayMs: number;
@@ -35,6 +36,7 @@ const DAY_MS = 86_400_000;
 export const BUILT_IN: ResolvedQueue = {
   concurrency: 10,
   maxJobTimeMs: 3_600_000,
+  abortGraceMs: 1_000,
   failureMode: Abandon(),
   successMode: IgnoreSuccess(),
   retryDelayMs: 15_000,
@@ -72,6 +74,7 @@ export function readQueueOptions(raw: unknown, path: string, defaults: ResolvedQ
   const queue: ResolvedQueue = {
     concurrency: reader.integer('concurrency', defaults.concurrency, 1, MAX_CONCURRENCY),
     maxJobTimeMs: run.maxJobTimeMs ?? defaults.maxJobTimeMs,
+    abortGraceMs: run.abortGraceMs ?? defaults.abortGraceMs,
     failureMode: run.failureMode ?? defaults.failureMode,
     successMode: run.successMode ?? defaults.successMode,
     retryDelayMs: reader.duration('retryDelay', defaults.retryDelayMs),

@@ -8,6 +8,11 @@ import type { SuccessMode } from './success-mode.interface.js';
 export interface RunOptions {
   /** The longest one run may take; then its signal fires and the run has failed. @default '1h' */
   maxJobTime?: Duration;
+  /**
+   * How long a handler may go on after its signal fired. Then it is reported, its slot is freed and what it comes to is
+   * refused. At shutdown it is 250 ms, whatever is set here. @default '1s'
+   */
+  abortGrace?: Duration;
   /** What happens after a failed run. @default Abandon() */
   failureMode?: FailureMode;
   /** What happens after a completed run. @default IgnoreSuccess() */

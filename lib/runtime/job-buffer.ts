@@ -107,13 +107,12 @@ export class JobBuffer {
     }
   }
 
-  /** Takes one job out; undefined when it is not here. */
-  remove(id: string): ReservedJob | undefined {
-    if (!this.has(id)) return undefined;
+  /** Takes out the job of this id, if it waits here. */
+  remove(id: string): readonly ReservedJob[] {
+    if (!this.has(id)) return [];
     const left = this.clear();
-    const found = left.find((job) => job.id === id);
-    this.push(left.filter((job) => job !== found));
-    return found;
+    this.push(left.filter((job) => job.id !== id));
+    return left.filter((job) => job.id === id);
   }
 
   /** Empties it. */

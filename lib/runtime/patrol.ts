@@ -14,6 +14,8 @@ const PART_PAGES = 1_024;
 const LARGE_PART_PAGES = 16_384;
 const RESCUE_BATCH = 1_000;
 const SECOND_LOOK_MS = 200;
+/** A job that is not known here may be in an answer that is under way: look again after so long. */
+const ANSWER_MS = 20;
 
 /**
  * Looks after reserved jobs that nobody may be tending: those of dead processes are rescued, those that
@@ -33,6 +35,8 @@ export class Patrol {
   /** Rows that cannot be rescued, left alone from then on. */
   private readonly setAside = new Set<string>();
   private signalled = new Set<string>();
+  /** Jobs that were signalled at these times and were not known here. */
+  private readonly awaited = new Map<string, number>();
 
   constructor(
     private readonly store: SweepStore,
@@ -76,8 +80,9 @@ export class Patrol {
     this.searchedFor = this.missed ? dead.filter((id) => this.searchedFor.includes(id)) : dead;
   }
 
-  /** Something about a job that runs here has changed. What comes together shares one look. */
+  /** Something about a job has changed. What comes together shares one look. */
   signal(id: string): void {
+    if (!this.holds(id)) return this.lookLater(id, performance.now());
     if (this.signalled.add(id).size > 1) return;
     setImmediate(() => {
       const ids = [...this.signalled];
@@ -92,6 +97,24 @@ export class Patrol {
     for (const { id, queue, cancelRequested } of await this.store.holdings(this.lease.instanceId, ids)) {
       if (cancelRequested) this.runners.get(queue)?.cancel(id, new JobCancelledError(`Job ${id} was cancelled`));
     }
+  }
+
+  /** Looks again for as long as a reserve that was under way at that time has no answer. */
+  private lookLater(id: string, at: number): void {
+    if (![...this.runners.values()].some((runner) => runner.awaitsAnswerFrom(at))) return;
+    if (this.awaited.set(id, at).size > 1) return;
+    setTimeout(() => {
+      const awaited = [...this.awaited];
+      this.awaited.clear();
+      for (const [each, since] of awaited) {
+        if (this.holds(each)) this.signal(each);
+        else this.lookLater(each, since);
+      }
+    }, ANSWER_MS).unref();
+  }
+
+  private holds(id: string): boolean {
+    return [...this.runners.values()].some((runner) => runner.holds(id));
   }
 
   /** The next part. Those who died since the first part were not looked for in it. */

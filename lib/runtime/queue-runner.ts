@@ -113,15 +113,14 @@ export class QueueRunner {
     this.startBuffered();
   }
 
-  /** Takes new jobs of this queue at once, if it sleeps with nothing waiting and enough free slots. */
+  /** Takes new jobs of this queue at once, if it sleeps with enough free slots: never what another process could start sooner. */
   takeOver(jobs: readonly NewJob[]): HandOver | undefined {
     return this.intake.take(jobs);
   }
 
-  /** Ends a run. What waits here goes back, and is found cancelled there. */
+  /** Ends a job whose cancellation was requested. One that has not started is refused when it is put back, and so cancelled. */
   cancel(id: string, reason: Error): void {
-    const waiting = this.runs.abort(id, reason) ? undefined : this.buffer.remove(id);
-    if (waiting) this.putBack([waiting]);
+    if (!this.runs.abort(id, reason)) this.putBack(this.buffer.remove(id));
   }
 
   /** The lease is gone: nothing that is held here may be settled or run on. */
@@ -133,7 +132,7 @@ export class QueueRunner {
     this.runs.abortAll((id) => new LostReservationError(`Job ${id} may run elsewhere: this process lost its lease`));
   }
 
-  /** Puts back jobs that are held here and shall not run here. */
+  /** For jobs that are held here and shall not run here. */
   putBack(jobs: readonly Held[]): void {
     for (const job of jobs) this.settler.add(giveBack(job));
   }

@@ -9,7 +9,9 @@ const [ID] = IDS as [string];
 const NEW_JOBS = [IDS, fill('{}'), fill(0), null, null, 'mail', 'greet', null, null, null, null, null, null];
 const FINISHES = [IDS, fill(1), fill('completed'), fill('null'), fill(null), fill(null), [60_000, 60_000, 60_000]];
 const KEEP = [['mail'], [60_000], 60_000];
-const ANY_JOB = [null, null, null, null, null, null];
+const ANY_JOB = [null, null, null, null, null, null, null, null];
+const MANY = ['mail', null, ['available'], null, null, null, null, null];
+const FINISHED = ['mail', null, ['completed'], null, null, null, null, null];
 
 /** Values for every statement, for tests that run or plan each; those of the exchange finish 100 jobs. */
 export const SAMPLE_PARAMS: Record<keyof Statements, readonly unknown[]> = {
@@ -25,8 +27,8 @@ export const SAMPLE_PARAMS: Record<keyof Statements, readonly unknown[]> = {
   shelve: [ID, IDS],
   survey: [['mail', 'report']],
   getJob: [ID],
-  findOldestJobs: [...ANY_JOB, ID, 100, null, null],
-  findNewestJobs: [...ANY_JOB, null, 100, null, null],
+  findOldestJobs: [...ANY_JOB, ID, 100],
+  findNewestJobs: [...ANY_JOB, null, 100],
   cancelJob: [ID, 1, ...KEEP],
   moveJob: [ID, 'report'],
   retryJob: [ID],
@@ -34,6 +36,14 @@ export const SAMPLE_PARAMS: Record<keyof Statements, readonly unknown[]> = {
   holdJob: [ID],
   releaseJob: [ID],
   watchJob: [ID],
+  pickLiveJobs: [...MANY, ID, 1_000, null],
+  pickFinishedJobs: [...FINISHED, ID, 1_000, null],
+  cancelJobs: [...MANY, IDS, ...KEEP],
+  holdJobs: [...MANY, IDS],
+  releaseJobs: [...MANY, IDS],
+  updateJobs: [...MANY, IDS, 1, 1_000, null],
+  moveJobs: [...MANY, IDS, 'report'],
+  retryJobs: [...FINISHED, IDS],
   insertJobs: NEW_JOBS,
   insertJobsOnce: NEW_JOBS,
   insertReserved: [...NEW_JOBS, ID, []],

@@ -1,3 +1,4 @@
+export type * from './bulk-store.port.js';
 export type * from './config-store.port.js';
 export type * from './enqueue-store.port.js';
 export type * from './event-store.port.js';

@@ -1,4 +1,5 @@
 import { statementNames, type Statement } from '../statement.js';
+import { cancelJobs, holdJobs, moveJobs, releaseJobs, retryJobs, updateJobs } from './bulk.js';
 import { createConfig, deleteConfig, readConfigs, setConfig, updateConfig } from './configs.js';
 import { publishEvents } from './events.js';
 import { exchange, exchangeRated } from './exchange.js';
@@ -7,6 +8,7 @@ import { expireHistory, prepareHistory } from './history.js';
 import { insertJobs, insertJobsOnce, insertReserved, insertUnique } from './insert-jobs.js';
 import { expire, register, renew, unregister } from './lease.js';
 import { holdings, patrol, shelve } from './patrol.js';
+import { pickJobs } from './pick-jobs.js';
 import { progress } from './progress.js';
 import { countJobs, findJobs, getJob, listInstances } from './read-jobs.js';
 import { requeue } from './requeue.js';
@@ -20,6 +22,7 @@ export function createStatements(schema: string) {
   const names = statementNames(schema);
   return {
     cancelJob: cancelJob(names),
+    cancelJobs: cancelJobs(names),
     countJobs: countJobs(names),
     createConfig: createConfig(names),
     deleteConfig: deleteConfig(names),
@@ -32,6 +35,7 @@ export function createStatements(schema: string) {
     finishJob: finishJob(names),
     getJob: getJob(names),
     holdJob: holdJob(names),
+    holdJobs: holdJobs(names),
     holdings: holdings(names),
     insertJobs: insertJobs(names),
     insertJobsOnce: insertJobsOnce(names),
@@ -40,17 +44,22 @@ export function createStatements(schema: string) {
     sweepGroups: sweepGroups(names),
     listInstances: listInstances(names),
     moveJob: moveJob(names),
+    moveJobs: moveJobs(names),
     patrol: patrol(names),
+    pickFinishedJobs: pickJobs(names, 'job_history'),
+    pickLiveJobs: pickJobs(names, 'jobs'),
     prepareHistory: prepareHistory(names),
     progress: progress(names),
     publishEvents: publishEvents(names),
     readConfigs: readConfigs(names),
     register: register(names),
     releaseJob: releaseJob(names),
+    releaseJobs: releaseJobs(names),
     renew: renew(names),
     requeue: requeue(names),
     rescue: rescue(names),
     retryJob: retryJob(names),
+    retryJobs: retryJobs(names),
     rowFate: rowFate(names),
     setConfig: setConfig(names),
     shelve: shelve(names),
@@ -59,6 +68,7 @@ export function createStatements(schema: string) {
     takeSlots: takeSlots(names),
     updateConfig: updateConfig(names),
     updateJob: updateJob(names),
+    updateJobs: updateJobs(names),
     watchJob: watchJob(names),
   } satisfies Record<string, Statement>;
 }

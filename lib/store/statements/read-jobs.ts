@@ -1,3 +1,4 @@
+import { fits } from '../criteria.js';
 import { epochMs, type Statement, type StatementNames } from '../statement.js';
 
 const COLUMNS = `id::text AS id, queue, name, payload::text AS payload, state, priority, attempt, crashes,
@@ -13,20 +14,15 @@ export const getJob = ({ schema }: StatementNames): Statement => ({
 });
 
 /**
- * A page of jobs in order of id, live and finished: $1 queue, $2 name, $3 states, $4 payload to
- * contain, $5 enqueued from and $6 before (ms since 1970), $7 id to go on after, $8 limit, $9 options to contain, $10 group;
- * null is "any". Runs unprepared, so that each call is planned for the criteria it has.
+ * A page of jobs in order of id, live and finished: $1 to $8 the criteria, $9 id to go on after, $10 limit; null is "any".
+ * Runs unprepared, so that each call is planned for the criteria it has.
  */
 export const findJobs = ({ schema }: StatementNames, order: 'oldest' | 'newest'): Statement => ({
   name: '',
   text: `
 SELECT ${COLUMNS} FROM ${schema}.all_jobs
-WHERE ($1::text IS NULL OR queue = $1) AND ($2::text IS NULL OR name = $2)
-  AND ($3::text[] IS NULL OR state = ANY ($3)) AND ($4::jsonb IS NULL OR payload @> $4)
-  AND ($9::jsonb IS NULL OR options @> $9) AND ($10::text IS NULL OR group_key = $10) AND ($5::float8 IS NULL OR enqueued_at >= to_timestamp($5 / 1000))
-  AND ($6::float8 IS NULL OR enqueued_at < to_timestamp($6 / 1000))
-  AND ($7::uuid IS NULL OR id ${order === 'oldest' ? '>' : '<'} $7)
-ORDER BY all_jobs.id ${order === 'oldest' ? 'ASC' : 'DESC'} LIMIT $8`,
+WHERE ${fits} AND ($9::uuid IS NULL OR id ${order === 'oldest' ? '>' : '<'} $9)
+ORDER BY all_jobs.id ${order === 'oldest' ? 'ASC' : 'DESC'} LIMIT $10`,
 });
 
 /** Live jobs counted by queue and state, with the age of the oldest due one: reads the live table once. */

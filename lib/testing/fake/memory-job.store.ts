@@ -1,8 +1,8 @@
 import type { EntityManager } from 'typeorm';
-import { contains } from './contains.js';
 import type { CancelResult, JobCriteria, JobPage, JobRecord, PageOptions, QueueStatus, Status } from '../../interfaces/job-record.interface.js';
 import type { EnqueueStore, JobChanges, JobStore, NewJob, StoredJob } from '../../interfaces/ports/index.js';
 import type { TestClock } from './clock.js';
+import { fits } from './fits.js';
 import { dueSince, finish, isDue, startOver, stateOf, toMemoryJob, toRecord, type MemoryJob } from './memory-job.js';
 import type { MemoryState, MemoryTransactions } from './memory-state.js';
 import { storeUnique } from './memory-unique.js';
@@ -205,19 +205,6 @@ export class MemoryJobStore implements JobStore, EnqueueStore {
       oldestDueMs: due.length > 0 ? now - Math.min(...due.map(dueSince)) : null,
     };
   }
-}
-
-function fits(job: JobRecord, { queue, name, state, payload, tags, group, enqueuedAfter, enqueuedBefore }: JobCriteria): boolean {
-  return (
-    (queue === undefined || job.queue === queue) &&
-    (name === undefined || job.name === name) &&
-    (state === undefined || [state].flat().includes(job.state)) &&
-    (tags === undefined || [tags].flat().every((tag) => job.tags.includes(tag))) &&
-    (group === undefined || job.group === group) &&
-    (payload === undefined || contains(job.payload, payload)) &&
-    (enqueuedAfter === undefined || job.enqueuedAt >= enqueuedAfter) &&
-    (enqueuedBefore === undefined || job.enqueuedAt < enqueuedBefore)
-  );
 }
 
 function compare(a: string, b: string): number {
