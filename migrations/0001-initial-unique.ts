@@ -15,7 +15,7 @@ CREATE INDEX job_keys_expires_idx ON ${schema}.job_keys (expires_at);
 
 -- The job that has the key for its time: the new one, unless that of another is not over.
 CREATE OR REPLACE FUNCTION ${schema}.unique_claim(of_key text, new_id uuid, for_ms double precision) RETURNS uuid
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   holder uuid;
 BEGIN
@@ -35,7 +35,7 @@ END $$;
 CREATE OR REPLACE FUNCTION ${schema}.unique_conflict(
   new_id uuid, of_key text, on_conflict text, holder uuid, of_queue text, of_name text, new_payload jsonb, new_options jsonb,
   new_priority smallint, due timestamptz, of_group text, OUT id uuid, OUT outcome text
-) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   old record;
   due_now timestamptz;
@@ -90,4 +90,6 @@ BEGIN
     IF id IS NOT NULL THEN RETURN; END IF;
   END LOOP;
 END $$;
+REVOKE ALL ON FUNCTION ${schema}.unique_claim(text, uuid, double precision),
+  ${schema}.unique_conflict(uuid, text, text, uuid, text, text, jsonb, jsonb, smallint, timestamptz, text) FROM PUBLIC;
 `;

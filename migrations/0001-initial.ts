@@ -2,13 +2,14 @@ import { configs } from './0001-initial-configs.js';
 import { groups } from './0001-initial-groups.js';
 import { limits } from './0001-initial-limits.js';
 import { unique } from './0001-initial-unique.js';
+import { watch } from './0001-initial-watch.js';
 import type { MigrationScript, Names } from './migration-script.js';
 
 /** The first version. Functions are replaced if they exist: TypeORM's `dropSchema` leaves them. */
 export const initial: MigrationScript = {
   version: 1,
   name: 'NotifyQueueInitial1764000000000',
-  up: (names) => [jobs(names), history(names), configs(names), instances(names), wakeUps(names), groups(names), limits(names), unique(names)].join('\n'),
+  up: (names) => [jobs(names), history(names), configs(names), instances(names), wakeUps(names), groups(names), limits(names), unique(names), watch(names)].join('\n'),
   down: ({ schema }) => `
 DROP VIEW ${schema}.all_jobs;
 DROP TABLE ${schema}.jobs, ${schema}.job_history, ${schema}.job_configs, ${schema}.job_instances, ${schema}.job_groups, ${schema}.job_keys, ${schema}.job_slots;
@@ -18,7 +19,7 @@ DROP FUNCTION ${schema}.enqueue(text, jsonb, text, timestamptz, integer), ${sche
   ${schema}.group_pull(text, text[], text[]), ${schema}.group_leave(text, text[], integer[], text[]),
   ${schema}.group_admit(text, uuid[], text[], integer[], smallint[], timestamptz[], jsonb, text[]),
   ${schema}.rate_take(text, integer, double precision, integer), ${schema}.rate_left(text, integer),
-  ${schema}.group_sweep(text, text, integer, jsonb), ${schema}.slots_take(text, uuid, integer, integer, integer), ${schema}.unique_claim(text, uuid, double precision),
+  ${schema}.watch_job(uuid), ${schema}.group_sweep(text, text, integer, jsonb), ${schema}.slots_take(text, uuid, integer, integer, integer), ${schema}.unique_claim(text, uuid, double precision),
   ${schema}.unique_conflict(uuid, text, text, uuid, text, text, jsonb, jsonb, smallint, timestamptz, text);
 `,
 };

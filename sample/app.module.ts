@@ -40,9 +40,12 @@ export class AppModule {
           lease: settings.lease,
           middleware: [prometheusMetrics(), ...(settings.printTraces ? [printedTraces()] : [])],
           queues: {
-            invoices: { concurrency: 4, maxJobTime: '30s' },
+            // Rendering takes the processor: on all instances together no more than eight at once.
+            invoices: { concurrency: 4, globalConcurrency: 8, maxJobTime: '30s' },
             mail: {
               concurrency: 2, // batches of ten mails
+              // What the mail provider allows us, from all instances together.
+              rate: { limit: 100, per: '1s', burst: 20 },
               // Again after up to 0, 1, 3, 7 and 15 seconds, then the mail is abandoned.
               failureMode: ExponentialRetry({ times: 5, base: 2, jitter: true }),
             },

@@ -49,7 +49,7 @@ export const QUEUE_GAUGES: readonly QueueGauge[] = [
     name: 'jobs',
     help: 'Unfinished jobs by state',
     byState: true,
-    read: ({ scheduled, available, held, reserved }) => Object.entries({ scheduled, available, held, reserved }),
+    read: ({ scheduled, available, held, blocked, reserved }) => Object.entries({ scheduled, available, held, blocked, reserved }),
   },
   {
     name: 'oldest_due.age',

@@ -22,9 +22,13 @@ export interface MailedInvoice {
 export const RenderInvoice = defineJob<InvoicePayload, RenderedInvoice>('invoice.render', {
   queue: 'invoices',
   schema: InvoicePayload,
+  // One at a time of each order, whoever asks for it.
+  unique: { by: ['orderId'] },
 });
 
 export const MailInvoice = defineJob<InvoicePayload, MailedInvoice>('invoice.mail', {
   queue: 'mail',
   schema: InvoicePayload,
+  // Mails about one order go out in order, retries included.
+  group: ({ orderId }) => orderId,
 });

@@ -6,7 +6,7 @@ import type { DataSource } from 'typeorm';
 import { OrderEntity } from '../orders/order.entity.js';
 import { RenderInvoice } from './invoice.jobs.js';
 
-const UNDER_WAY: readonly JobState[] = ['scheduled', 'available', 'reserved'];
+const UNDER_WAY: readonly JobState[] = ['scheduled', 'available', 'held', 'blocked', 'reserved'];
 
 @Injectable()
 export class InvoicingService {
@@ -25,6 +25,7 @@ export class InvoicingService {
       });
       await this.refuseWhileUnderWay(order);
       const job = await this.jobQueue.enqueue(RenderInvoice, { orderId }, { manager });
+      if (job.outcome === 'kept') throw new ConflictException(`Invoice of order ${orderId} is under way: job ${job.id}`);
       const fresh = { renderJobId: job.id, invoicedAt: null, mailJobId: null, mailedAt: null };
       await manager.update(OrderEntity, orderId, fresh);
       return Object.assign(order, fresh);

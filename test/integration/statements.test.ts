@@ -47,7 +47,7 @@ const EXPECTATIONS: Record<keyof Statements, Expectation> & Record<string, Expec
   updateJob: { params: SAMPLE_PARAMS.updateJob, indexes: JOB },
   holdJob: { params: SAMPLE_PARAMS.holdJob, indexes: JOB },
   releaseJob: { params: SAMPLE_PARAMS.releaseJob, indexes: JOB },
-  watchJob: { params: SAMPLE_PARAMS.watchJob, indexes: JOB },
+  watchJob: { params: SAMPLE_PARAMS.watchJob, indexes: [] },
   pickLiveJobs: { params: SAMPLE_PARAMS.pickLiveJobs, indexes: JOB },
   pickFinishedJobs: { params: SAMPLE_PARAMS.pickFinishedJobs, indexes: ['job_history_pkey'] },
   cancelJobs: { params: SAMPLE_PARAMS.cancelJobs, indexes: JOB },

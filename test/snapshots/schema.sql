@@ -675,6 +675,7 @@ END $function$
 CREATE OR REPLACE FUNCTION SCHEMA.unique_claim(of_key text, new_id uuid, for_ms double precision)
  RETURNS uuid
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
@@ -689,10 +690,11 @@ BEGIN
     IF holder IS NOT NULL THEN RETURN holder; END IF;
   END LOOP;
 END $function$
-
+ {owner=X/owner}
 CREATE OR REPLACE FUNCTION SCHEMA.unique_conflict(new_id uuid, of_key text, on_conflict text, holder uuid, of_queue text, of_name text, new_payload jsonb, new_options jsonb, new_priority smallint, due timestamp with time zone, of_group text, OUT id uuid, OUT outcome text)
  RETURNS record
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
@@ -749,7 +751,7 @@ BEGIN
     IF id IS NOT NULL THEN RETURN; END IF;
   END LOOP;
 END $function$
-
+ {owner=X/owner}
 CREATE OR REPLACE FUNCTION SCHEMA.wake_queue(queue text)
  RETURNS void
  LANGUAGE plpgsql
@@ -761,3 +763,18 @@ BEGIN
   END IF;
 END $function$
 
+CREATE OR REPLACE FUNCTION SCHEMA.watch_job(of_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  marked record;
+BEGIN
+  UPDATE SCHEMA.jobs j SET watched = true, blocked = false, due_at = CASE WHEN NOT j.blocked THEN j.due_at END
+  WHERE j.id = of_id AND NOT j.watched RETURNING j.queue, j.state INTO marked;
+  IF marked.state = 'available' THEN PERFORM SCHEMA.wake_queue(marked.queue); END IF;
+  RETURN EXISTS (SELECT FROM SCHEMA.jobs j WHERE j.id = of_id);
+END $function$
+ {owner=X/owner}

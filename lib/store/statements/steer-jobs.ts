@@ -71,20 +71,10 @@ SELECT (SELECT count(*) FROM back)::int AS retried,
   (SELECT count(*) FROM ${schema}.jobs WHERE id = $1::uuid)::int AS live`,
 });
 
-/**
- * Marks live job $1 so that its changes are notified. Index: jobs_pkey; an update that stays on its
- * page. A reserve that came by meanwhile has skipped the locked row, and so has a slot of a group that came free, so workers are sent
- * to look again.
- */
+/** Marks live job $1 so that its changes are notified. Index: jobs_pkey; an update that stays on its page. */
 export const watchJob = ({ schema }: StatementNames): Statement => ({
   name: 'nq_watch_job',
-  text: `
-WITH marked AS (
-  UPDATE ${schema}.jobs SET watched = true, blocked = false, due_at = CASE WHEN NOT blocked THEN due_at END
-  WHERE id = $1::uuid AND NOT watched RETURNING queue, state
-)
-SELECT (SELECT count(${schema}.wake_queue(queue)) FROM marked WHERE state = 'available')::int AS woken,
-  (SELECT count(*) FROM ${schema}.jobs WHERE id = $1::uuid)::int AS live`,
+  text: `SELECT ${schema}.watch_job($1::uuid)::int AS live`,
 });
 
 /**

@@ -42,7 +42,7 @@ export class MemoryJobStore implements JobStore, EnqueueStore {
     this.events.refuseClosed();
     const now = this.clock.now();
     const stored = this.transactions.run(manager, (state) => newJobs.map((job) => storeUnique(state, job, now)));
-    const added = new Set(stored.map(({ id }) => id));
+    const added = new Set(stored.filter(({ outcome }) => outcome !== 'kept').map(({ id }) => id));
     await this.events.inserted([...this.state.jobs.values()].filter(({ id }) => added.has(id)), manager);
     return stored;
   }

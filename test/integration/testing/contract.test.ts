@@ -387,6 +387,56 @@ describe.each(KINDS)('the contract of a queue: %s', (kind) => {
     expect(runs).toEqual(['echo 2', 'echo 1', 'echo 3', 'echo 0']);
   });
 
+  it('has one unique job at a time, and says what became of the others', async () => {
+    const enqueue = async (n: number, unique: object, options: object = { delay: '1h' }) =>
+      (await on.queue.enqueue('echo', { n }, { queue: 'mail', ...options, unique })).outcome;
+    expect([await enqueue(1, { key: 'a' }), await enqueue(2, { key: 'a' }), await enqueue(3, { key: 'b' })]).toEqual(['created', 'kept', 'created']);
+    expect([await enqueue(4, { by: ['n'] }), await enqueue(4, { by: ['n'] }), await enqueue(5, { by: ['n'] })]).toEqual(['created', 'kept', 'created']);
+    expect(await enqueue(6, { key: 'a', onConflict: 'replace' })).toBe('replaced');
+    expect(await enqueue(7, { key: 'b', onConflict: 'postpone' }, { delay: 100 })).toBe('postponed');
+    expect(await enqueue(8, { key: 'c', for: 400 }, {})).toBe('created');
+    await on.settle();
+    expect([await enqueue(9, { key: 'c', for: 400 }), await enqueue(10, { key: 'd', until: 'started' }, {})]).toEqual(['kept', 'created']);
+    await on.settle();
+    expect(await enqueue(11, { key: 'd', until: 'started' })).toBe('created');
+    await on.later(500);
+    expect(await enqueue(12, { key: 'c', for: 400 })).toBe('created');
+    expect([...runs].sort()).toEqual(['echo 10', 'echo 7', 'echo 8']);
+    const waiting = (await on.queue.find({ name: 'echo', state: 'scheduled' })).jobs.map(({ payload }) => (payload as { n: number }).n);
+    expect(waiting.sort((a, b) => a - b)).toEqual([4, 5, 6, 11, 12]);
+  });
+
+  it('finds duplicates of unique jobs in a bulk, and keeps the key until the last retry', async () => {
+    const unique = { by: ['n'], onConflict: 'replace' } as const;
+    const stored = await on.queue.enqueueMany('echo', [{ n: 1, v: 1 }, { n: 2, v: 1 }, { n: 1, v: 2 }], { queue: 'mail', delay: '1h', unique });
+    expect(stored.map(({ outcome }) => outcome)).toEqual(['created', 'created', 'replaced']);
+    expect(stored[2]!.id).toBe(stored[0]!.id);
+    expect(await on.queue.get(stored[0]!.id)).toMatchObject({ payload: { n: 1, v: 2 } });
+    const options = { queue: 'mail', unique: { key: 'k' }, failureMode: Retry({ times: 1, delay: 200 }) };
+    const first = await on.queue.enqueue('fails', {}, options);
+    await on.settle();
+    expect(await on.queue.enqueue('fails', {}, options)).toMatchObject({ id: first.id, outcome: 'kept' });
+    await on.later(400);
+    expect(await on.queue.get(first.id)).toMatchObject({ state: 'abandoned' });
+    expect((await on.queue.enqueue('fails', {}, { ...options, delay: '1h' })).outcome).toBe('created');
+  });
+
+  it('runs jobs of a group in order, a retry before the next one', async () => {
+    const options = { queue: 'mail', group: 'a', failureMode: Retry({ times: 1, delay: 150 }) };
+    await on.queue.suspend();
+    const first = await on.queue.enqueue('fails', {}, options);
+    for (const n of [1, 2]) await on.queue.enqueue('echo', { n }, options);
+    await on.queue.enqueue('echo', { n: 3 }, { queue: 'mail', group: 'b' });
+    expect(await on.queue.get(first.id)).toMatchObject({ group: 'a' });
+    await on.queue.resume();
+    await on.later(50);
+    expect([...runs].sort()).toEqual(['echo 3', 'fails 1 of 2']);
+    await on.later(400);
+    await on.settle();
+    expect(runs.filter((run) => run !== 'echo 3')).toEqual(['fails 1 of 2', 'fails 2 of 2', 'echo 1', 'echo 2']);
+    expect((await on.queue.find({ group: 'a' })).jobs).toHaveLength(3);
+  });
+
   it('shows a watched job to its end', async () => {
     const { id } = await on.queue.enqueue('echo', { n: 1 }, { delay: 300 });
     const seen: string[] = [];

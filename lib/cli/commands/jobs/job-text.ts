@@ -54,7 +54,7 @@ function describeAge({ state, runAt, finishedAt, reservedAt }: JobRecord): strin
   const since = (date: Date): string => ms(Math.max(0, Date.now() - date.getTime()));
   if (finishedAt) return `${since(finishedAt)} ago`;
   if (reservedAt) return `for ${since(reservedAt)}`;
-  if (state === 'held') return 'held';
+  if (state === 'held' || state === 'blocked') return state;
   return state === 'scheduled' ? `in ${ms(Math.max(0, runAt.getTime() - Date.now()))}` : `due for ${since(runAt)}`;
 }
 
