@@ -4,8 +4,11 @@ import { OptionReader } from './core/option-reader.js';
 import { readContract, type PayloadContract } from './core/payload-contract.js';
 import { readRunOptions } from './core/run-options.js';
 import { peek } from './core/peek.js';
+import { readUnique } from './core/unique.js';
 import type { JobDefinition, JobDefinitionOptions } from './interfaces/job-definition.interface.js';
 import type { StandardSchema } from './interfaces/standard-schema.interface.js';
+
+type GroupedBy<Payload> = Omit<JobDefinitionOptions, 'group'> & { readonly group?: string | ((payload: NoInfer<Payload>) => string | undefined) };
 
 /** What was made here, so that it need not be checked again, with what it says of payloads. */
 const made = new WeakMap<object, PayloadContract | undefined>();
@@ -20,19 +23,25 @@ const made = new WeakMap<object, PayloadContract | undefined>();
  */
 export function defineJob<Input, Output>(
   name: string,
-  options: JobDefinitionOptions & { readonly schema: StandardSchema<Input, Output> },
+  options: GroupedBy<Input> & { readonly schema: StandardSchema<Input, Output> },
 ): JobDefinition<Input, unknown, Output>;
 export function defineJob<Payload = unknown, Result = unknown>(
   name: string,
-  options?: JobDefinitionOptions & { readonly schema?: StandardSchema<Payload, unknown> },
+  options?: GroupedBy<Payload> & { readonly schema?: StandardSchema<Payload, unknown> },
 ): JobDefinition<Payload, Result, Payload>;
-export function defineJob(name: string, options: JobDefinitionOptions = {}): JobDefinition<never, unknown, unknown> {
+export function defineJob(name: string, options: object = {}): JobDefinition<never, unknown, unknown> {
+  return define(name, options);
+}
+
+function define(name: string, options: object): JobDefinition<never, unknown, unknown> {
   if (!isName(name)) throw new InvalidOptionError('defineJob.name', name, NAME_EXPECTED);
   const reader = new OptionReader(options, `defineJob('${name}')`);
   readQueue(reader);
   readJobQueue(reader);
   readPriority(reader);
   reader.duration('delay', 0);
+  readGroup(reader);
+  readUnique(reader);
   readRunOptions(reader);
   const contract = readContract(reader);
   reader.done();
@@ -43,13 +52,13 @@ export function defineJob(name: string, options: JobDefinitionOptions = {}): Job
 
 /** The options of a definition, which `defineJob` has checked or which are checked here. @throws InvalidOptionError */
 export function optionsOf(job: JobDefinition, name: string): JobDefinitionOptions {
-  return made.has(job) ? job.options : defineJob(name, peek(job, 'options') as JobDefinitionOptions).options;
+  return made.has(job) ? job.options : define(name, peek(job, 'options') as object).options;
 }
 
 /** What a definition says of payloads. @throws InvalidOptionError */
 export function contractOf(job: JobDefinition, name: string): PayloadContract | undefined {
   if (made.has(job)) return made.get(job);
-  return made.get(defineJob(name, peek(job, 'options') as JobDefinitionOptions));
+  return made.get(define(name, peek(job, 'options') as object));
 }
 
 /** @throws InvalidOptionError */
@@ -62,6 +71,13 @@ export function readQueue(reader: OptionReader): string | undefined {
 /** @throws InvalidOptionError */
 export function readJobQueue(reader: OptionReader): string | undefined {
   return reader.value<string | undefined>('jobQueue', undefined, NAME_EXPECTED, (value) => (isName(value) ? value : undefined));
+}
+
+/** @throws InvalidOptionError */
+export function readGroup(reader: OptionReader): JobDefinitionOptions['group'] {
+  return reader.value<JobDefinitionOptions['group']>('group', undefined, `${NAME_EXPECTED}, or a function of the payload`, (value) =>
+    isName(value) || typeof value === 'function' ? (value as JobDefinitionOptions['group']) : undefined,
+  );
 }
 
 /** @throws InvalidOptionError */

@@ -4,13 +4,13 @@ import { InvalidOptionError } from './errors/configuration.errors.js';
 import type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
 import type { JobCodec } from './interfaces/job-codec.interface.js';
 import type { JobRecord, JobUpdate } from './interfaces/job-record.interface.js';
-import type { EnqueueStore, JobChanges, NewJob } from './interfaces/ports/index.js';
+import type { EnqueueStore, JobChanges, NewJob, StoredJob } from './interfaces/ports/index.js';
 import type { StandardSchema } from './interfaces/standard-schema.interface.js';
 import { aroundEnqueue } from './job-context/middleware.js';
 import { isManager, MANAGER_EXPECTED } from './manager-option.js';
 import type { Enqueue, JobInput, NewJobs } from './new-jobs.js';
 import type { ResolvedOptions } from './notify-queue.options.js';
-import type { EnqueueBatcher } from './runtime/enqueue-batcher.js';
+import type { EnqueueBatcher, InsertKind } from './runtime/enqueue-batcher.js';
 import type { JobEvents } from './runtime/job-events.js';
 import type { EntityManager } from 'typeorm';
 
@@ -68,17 +68,21 @@ export class Enqueuer {
     return enqueue({ name, count, context: {} });
   }
 
-  private async store({ jobs: made, manager: explicit, once, schema }: Enqueue): Promise<EnqueuedJob[]> {
+  private async store({ jobs: made, manager: explicit, kind, schema }: Enqueue): Promise<EnqueuedJob[]> {
     if (schema) await checkAll(schema, made);
     const { codec } = this.options;
     const jobs = codec ? made.map((job) => encode(codec, job)) : made;
-    if (jobs.length > 0) {
-      const manager = explicit ?? this.ambientManager();
-      if (manager) await this.enqueueStore.insert(jobs, manager, once);
-      else await this.batcher.add(jobs, once);
-      this.events.enqueued(jobs);
-    }
-    return jobs.map(({ id, queue }) => ({ id, queue }));
+    if (jobs.length === 0) return [];
+    const manager = explicit ?? this.ambientManager();
+    const stored = manager ? await this.insert(jobs, manager, kind) : await this.batcher.add(jobs, kind);
+    this.events.enqueued(stored ? jobs.filter(({ id }, index) => stored[index]?.id === id) : jobs);
+    return jobs.map(({ id, queue }, index) => ({ id: stored?.[index]?.id ?? id, queue, outcome: stored?.[index]?.outcome ?? 'created' }));
+  }
+
+  private async insert(jobs: readonly NewJob[], manager: EntityManager, kind: InsertKind): Promise<readonly StoredJob[] | undefined> {
+    if (kind !== 'new' && kind !== 'once') return this.enqueueStore.insertUnique(jobs, manager);
+    await this.enqueueStore.insert(jobs, manager, kind === 'once');
+    return undefined;
   }
 
   /** A manager that is in no transaction has nothing to take part in. */

@@ -73,6 +73,7 @@ export class HandlerRegistry implements Handlers {
     const wider = queueOptionsOf(this.options, queue);
     return {
       maxJobTimeMs: overrides.maxJobTimeMs ?? settings?.maxJobTimeMs ?? wider.maxJobTimeMs,
+      abortGraceMs: overrides.abortGraceMs ?? settings?.abortGraceMs ?? wider.abortGraceMs,
       failureMode: overrides.failureMode ?? settings?.failureMode ?? wider.failureMode,
       successMode: overrides.successMode ?? settings?.successMode ?? wider.successMode,
       retryDelayMs: wider.retryDelayMs,

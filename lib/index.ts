@@ -54,6 +54,7 @@ export {
 export { notifyQueueEntities, queueEntities } from './store/entities/index.js';
 export type { JobConfigEntity, JobEntity, JobHistoryEntity, JobInstanceEntity } from './store/entities/index.js';
 export type { BatchOptions, BatchOutcome, BatchOutcomes } from './interfaces/batch.interface.js';
+export type { BulkCriteria, BulkOptions, BulkResult, BulkUpdate, CancelManyOptions } from './interfaces/bulk.interface.js';
 export type { Duration } from './interfaces/duration.interface.js';
 export type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
 export type { Failure, FailureDecision, FailureHandler, FailureMode } from './interfaces/failure-mode.interface.js';

@@ -29,6 +29,7 @@ export function checkCriteria(criteria: JobCriteria, maxPayloadSize: number): Jo
     state: states(reader.raw('state')),
     // As it was checked, whatever its getters would say the next time.
     tags: tags(reader),
+    group: name('group'),
     payload: payload === undefined ? undefined : JSON.parse(encodeJson(payload, 'criteria.payload', maxPayloadSize)),
     enqueuedAfter: date('enqueuedAfter'),
     enqueuedBefore: date('enqueuedBefore'),

@@ -1,6 +1,6 @@
 import type { Enqueuer } from './enqueuer.js';
 import type { JobQueueStats, SchemaVersion } from './interfaces/job-queue-stats.interface.js';
-import type { JobStore } from './interfaces/ports/index.js';
+import type { BulkStore, JobStore } from './interfaces/ports/index.js';
 import type { JobConfigs } from './job-configs.js';
 import type { NewJobs } from './new-jobs.js';
 import type { ResolvedOptions } from './notify-queue.options.js';
@@ -12,6 +12,7 @@ import type { SignalHub } from './runtime/signal-hub.js';
 export interface JobQueueParts {
   readonly options: ResolvedOptions;
   readonly store: JobStore;
+  readonly bulk: BulkStore;
   readonly configs: JobConfigs;
   readonly enqueuer: Enqueuer;
   readonly events: JobEvents;

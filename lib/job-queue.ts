@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Observable } from 'rxjs';
+import { BulkJobs, keptCancelled } from './bulk-jobs.js';
 import { assertId, assertName } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
 import { peek } from './core/peek.js';
@@ -27,7 +28,7 @@ import { GuardedObservable } from './runtime/guarded-observable.js';
  * });
  */
 @Injectable()
-export class JobQueue {
+export class JobQueue extends BulkJobs {
   /** What happens to jobs in this process. It never ends and never fails; a subscriber that throws is logged and kept. */
   readonly events$: Observable<JobEvent>;
   /** Of `forRoot({ name })`; `'default'` without. */
@@ -37,6 +38,7 @@ export class JobQueue {
   private readonly watcher: JobWatcher;
 
   constructor(private readonly parts: JobQueueParts) {
+    super(parts);
     this.name = parts.options.name;
     const source = new Observable<JobEvent>((subscriber) => parts.events.listen((event) => subscriber.next(event)));
     this.events$ = new GuardedObservable(source, (error) => parts.events.report(error));
@@ -123,9 +125,7 @@ export class JobQueue {
     const reader = new OptionReader(how, 'cancel');
     const abort = reader.boolean('abort', false);
     reader.done();
-    const { options, store } = this.parts;
-    const keepMs = new Map([...options.queues].map(([name, queue]) => [name, queue.keepAbandonedMs]));
-    return store.cancel(id, abort, keepMs, options.defaults.keepAbandonedMs);
+    return this.parts.store.cancel(id, abort, ...keptCancelled(this.parts.options));
   }
 
   /**

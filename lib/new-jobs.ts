@@ -7,18 +7,20 @@ import { assertId, assertName, isName, NAME_EXPECTED } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
 import { isArray, peek } from './core/peek.js';
 import { encodeRunSettings, readRunOptions } from './core/run-options.js';
-import { contractOf, optionsOf, readPriority, readQueue } from './define-job.js';
+import { uniqueKeyOf, readUnique, type UniqueRule } from './core/unique.js';
+import { contractOf, optionsOf, readGroup, readPriority, readQueue } from './define-job.js';
 import { describe, InvalidOptionError, UnknownQueueError } from './errors/configuration.errors.js';
 import { InvalidArgumentError, UnstorableValueError, ValueTooLargeError } from './errors/enqueue.errors.js';
 import type { HandlerRegistry } from './handler-registry.js';
 import type { EnqueueOptions } from './interfaces/enqueue.interface.js';
-import type { JobDefinition } from './interfaces/job-definition.interface.js';
+import type { JobDefinition, JobDefinitionOptions } from './interfaces/job-definition.interface.js';
 import type { JobRecord, JobUpdate } from './interfaces/job-record.interface.js';
 import type { JobChanges, NewJob } from './interfaces/ports/index.js';
 import type { StandardSchema } from './interfaces/standard-schema.interface.js';
 import { readManager } from './manager-option.js';
 import { DEFAULT_NAME, DEFAULT_QUEUE } from './notify-queue.constants.js';
 import type { ResolvedOptions } from './notify-queue.options.js';
+import type { InsertKind } from './runtime/enqueue-batcher.js';
 
 export type JobInput = JobDefinition | string;
 
@@ -35,13 +37,15 @@ const DATE_EXPECTED = 'a valid Date at most ten years from now';
 export interface Enqueue {
   readonly jobs: NewJob[];
   readonly manager: EntityManager | undefined;
-  /** The caller chose the id, so the job may exist already. */
-  readonly once: boolean;
+  /** How they are stored: `'once'` where the caller chose the id, so that the job may exist already. */
+  readonly kind: InsertKind;
   /** What the payloads must still pass. */
   readonly schema: StandardSchema | undefined;
 }
 
-interface Template extends Omit<NewJob, 'id' | 'payload'> {
+interface Template extends Omit<NewJob, 'id' | 'payload' | 'group' | 'unique'> {
+  readonly group: JobDefinitionOptions['group'];
+  readonly unique: UniqueRule | undefined;
   readonly schema: StandardSchema | undefined;
   readonly id: string | undefined;
   readonly manager: EntityManager | undefined;
@@ -58,7 +62,7 @@ export class NewJobs {
   make(job: JobInput, payload: unknown, options: EnqueueOptions, context?: object): Enqueue {
     const template = this.template(job, options, context);
     const { id, manager, schema } = template;
-    return { schema, jobs: [this.toNewJob(template, payload, id?.toLowerCase() ?? newId(), 'payload')], manager, once: id !== undefined };
+    return { schema, jobs: [this.toNewJob(template, payload, id?.toLowerCase() ?? newId(), 'payload')], manager, kind: template.unique?.onConflict ?? (id === undefined ? 'new' : 'once') };
   }
 
   /** @throws as `make` does */
@@ -74,7 +78,7 @@ export class NewJobs {
       if (chars > MAX_BULK_CHARS) throw new ValueTooLargeError('The bulk', chars, MAX_BULK_CHARS, BULK_ADVICE, 'characters');
       return newJob;
     });
-    return { schema, jobs, manager, once: false };
+    return { schema, jobs, manager, kind: template.unique?.onConflict ?? 'new' };
   }
 
   /** What an update comes to. @throws as `make` does */
@@ -120,10 +124,24 @@ export class NewJobs {
     throw new InvalidArgumentError('job', `one for JobQueue '${this.options.name}': inject the other one with @InjectJobQueue('${jobQueue}')`, other);
   }
 
+  /** @throws InvalidOptionError */
+  private checkUnique({ onConflict }: UniqueRule, id: unknown, group: unknown): void {
+    if (id !== undefined) throw new InvalidOptionError('enqueue.id', id, 'only one of id and unique');
+    if (onConflict !== 'keep' && this.options.codec) {
+      throw new InvalidOptionError('enqueue.unique.onConflict', onConflict, "'keep' with a codec: what it stores is bound to the id of the job");
+    }
+    if (onConflict === 'again' && group !== undefined) {
+      throw new InvalidOptionError('enqueue.group', group, "none with unique.onConflict 'again', which makes a group of its own");
+    }
+  }
+
   private toNewJob(template: Template, payload: unknown, id: string, what: string): NewJob {
     const { queue, name, priority, delayMs, runAtMs, options } = template;
+    const json = encodeJson(payload, what, this.options.maxPayloadSize);
+    const unique = template.unique ? uniqueKeyOf(template.unique, name, json) : null;
+    const group = unique?.onConflict === 'again' ? `\u0001${unique.key}` : groupOf(template.group, payload);
     // Spelled out: spreading the template took longer than all the rest.
-    return { id, queue, name, payload: encodeJson(payload, what, this.options.maxPayloadSize), priority, delayMs, runAtMs, options };
+    return { id, queue, name, payload: json, priority, delayMs, runAtMs, options, group, unique };
   }
 
   private template(job: JobInput, options: EnqueueOptions, context: object | undefined): Template {
@@ -141,10 +159,20 @@ export class NewJobs {
     const runAtMs = readRunAt(reader);
     const contract = typeof job === 'string' ? this.handlers.get(name)?.contract : contractOf(job, name);
     const settings = encodeRunSettings(readRunOptions(reader), readContext(context), contract?.version, readTags(reader));
+    const group = readGroup(reader) ?? defined.group;
+    const unique = readUnique(reader) ?? (defined.unique && readUnique(new OptionReader(defined, `definition of ${name}`)));
     reader.done();
     this.checkQueue(queue);
-    return { name, queue, priority, delayMs: runAtMs === null ? delayMs : 0, runAtMs, options: settings, id, manager, schema: contract?.schema };
+    if (unique) this.checkUnique(unique, id, group);
+    return { name, queue, priority, delayMs: runAtMs === null ? delayMs : 0, runAtMs, options: settings, id, manager, schema: contract?.schema, group, unique };
   }
+}
+
+/** @throws InvalidOptionError */
+function groupOf(group: JobDefinitionOptions['group'], payload: unknown): string | null {
+  const key: unknown = typeof group === 'function' ? group(payload as never) : group;
+  if (key === undefined || isName(key)) return key ?? null;
+  throw new InvalidOptionError('group(payload)', key, NAME_EXPECTED);
 }
 
 /** @throws InvalidOptionError */

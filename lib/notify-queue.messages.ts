@@ -50,5 +50,8 @@ export const modeClassMissing = (className: string, method: string): string =>
 export const badSuspension = (key: string, value: string): string =>
   `Config row '${key}' is ${describe(value)}, which is neither 'true' nor 'false'; the last good state stays`;
 
+export const badSetting = (key: string, value: string, expected: string): string =>
+  `Config row '${key}' is ${describe(value)}; expected ${expected}. The last good value stays`;
+
 export const noneToRun = (runQueues: readonly string[], served: readonly string[]): string =>
   `This process runs no jobs: no handler is for any of runQueues (${runQueues.join(', ')}). Handlers here are for: ${[...new Set(served)].join(', ') || 'none'}`;

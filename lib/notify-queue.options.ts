@@ -1,35 +1,20 @@
-import { describe, InvalidOptionError } from './errors/configuration.errors.js';
+import { describe } from './errors/configuration.errors.js';
 import { InvalidArgumentError } from './errors/enqueue.errors.js';
-import { Abandon, stagesOf } from './core/failure-modes.js';
-import { DURATION_EXPECTED, parseDuration } from './core/duration.js';
 import { assertName, isName, NAME_EXPECTED } from './core/names.js';
 import { OptionReader } from './core/option-reader.js';
 import { CLUSTER_EVENT_KINDS } from './core/event-kinds.js';
-import { peek, snapshot } from './core/peek.js';
-import { readRunOptions } from './core/run-options.js';
+import { peek } from './core/peek.js';
 import { assertSchemaName, DEFAULT_SCHEMA } from './core/schema-name.js';
-import { IgnoreSuccess } from './core/success-modes.js';
-import type { FailureModeSpec } from './interfaces/failure-mode.interface.js';
-import type { NotifyQueueOptions, QueueOptions, Role } from './interfaces/module-options.interface.js';
+import type { NotifyQueueOptions, Role } from './interfaces/module-options.interface.js';
 import type { GlobalEnhancers } from './job-context/global-enhancers.js';
+import type { KeepMs } from './interfaces/ports/index.js';
 import type { JobCodec } from './interfaces/job-codec.interface.js';
 import type { ClusterEventKind } from './interfaces/job-event.interface.js';
 import type { JobMiddleware } from './interfaces/job-middleware.interface.js';
-import type { SuccessModeSpec } from './interfaces/success-mode.interface.js';
 import { DEFAULT_NAME, SUSPENDED_KEY } from './notify-queue.constants.js';
+import { BUILT_IN, readQueueOptions, readQueues, readRetention, type ResolvedQueue } from './queue-options.js';
 
-/** Options of one queue, every one set. */
-export interface ResolvedQueue {
-  readonly concurrency: number;
-  readonly maxJobTimeMs: number;
-  readonly failureMode: FailureModeSpec;
-  readonly successMode: SuccessModeSpec;
-  readonly retryDelayMs: number;
-  readonly perQueueSuspension: boolean;
-  /** Milliseconds; Infinity for ever, null for not at all. */
-  readonly keepCompletedMs: number | null;
-  readonly keepAbandonedMs: number | null;
-}
+export type { ResolvedQueue } from './queue-options.js';
 
 /** Options of the module: resolved, checked and frozen once. Nothing else reads the raw ones. */
 export interface ResolvedOptions {
@@ -64,16 +49,6 @@ const HOUR_MS = 3_600_000;
 /** Of 34 MB of JSON, PostgreSQL could not allocate the list that it made of it; 16 MB it reads well within a statement's time. */
 const MAX_PAYLOAD_SIZE = 16 * 1_048_576;
 const DAY_MS = 24 * HOUR_MS;
-const BUILT_IN: ResolvedQueue = {
-  concurrency: 10,
-  maxJobTimeMs: 3_600_000,
-  failureMode: Abandon(),
-  successMode: IgnoreSuccess(),
-  retryDelayMs: 15_000,
-  perQueueSuspension: true,
-  keepCompletedMs: 7 * DAY_MS,
-  keepAbandonedMs: 30 * DAY_MS,
-};
 
 /** @throws InvalidOptionError naming the option, its value and what was expected */
 export function resolveOptions(
@@ -154,68 +129,12 @@ export function suspensionKeyOf(options: ResolvedOptions, queue: string | undefi
 }
 
 /** Every finite retention in use: the history needs partitions for them. */
-export function retentionsOf(options: ResolvedOptions): number[] {
-  const all = [options.defaults, ...options.queues.values()].flatMap((queue) => [
-    queue.keepCompletedMs,
-    queue.keepAbandonedMs,
-  ]);
+export function retentionsOf(options: ResolvedOptions, more: readonly KeepMs[] = []): number[] {
+  const all = [
+    ...[options.defaults, ...options.queues.values()].flatMap((queue) => [queue.keepCompletedMs, queue.keepAbandonedMs]),
+    ...more.flatMap((keepMs) => Object.values(keepMs) as Array<number | null>),
+  ];
   return [...new Set(all)].filter((keepMs): keepMs is number => keepMs !== null && keepMs !== Infinity);
-}
-
-function readQueues(raw: unknown, defaults: ResolvedQueue): ReadonlyMap<string, ResolvedQueue> {
-  const queues = snapshot(raw);
-  if (!queues) throw new InvalidOptionError('queues', raw, 'an object of queue options by queue name');
-  return new Map(
-    Object.entries(queues).map(([name, options]) => {
-      if (!isName(name)) throw new InvalidOptionError('queues', name, `as queue name ${NAME_EXPECTED}`);
-      const queue = readQueueOptions(options, `queues.${name}`, defaults);
-      for (const stage of stagesOf(queue.failureMode)) {
-        if (stage.mode === 'move' && stage.queue === name) {
-          throw new InvalidOptionError(`queues.${name}.failureMode`, stage, 'a Move to another queue than its own');
-        }
-      }
-      return [name, queue];
-    }),
-  );
-}
-
-function readQueueOptions(raw: unknown, path: string, defaults: ResolvedQueue): ResolvedQueue {
-  const reader = new OptionReader(raw as QueueOptions, path);
-  const run = readRunOptions(reader);
-  const queue: ResolvedQueue = {
-    concurrency: reader.integer('concurrency', defaults.concurrency, 1, 10_000),
-    maxJobTimeMs: run.maxJobTimeMs ?? defaults.maxJobTimeMs,
-    failureMode: run.failureMode ?? defaults.failureMode,
-    successMode: run.successMode ?? defaults.successMode,
-    retryDelayMs: reader.duration('retryDelay', defaults.retryDelayMs),
-    perQueueSuspension: reader.boolean('perQueueSuspension', defaults.perQueueSuspension),
-    ...readRetention(reader, defaults),
-  };
-  reader.done();
-  return Object.freeze(queue);
-}
-
-type Kept = Pick<ResolvedQueue, 'keepCompletedMs' | 'keepAbandonedMs'>;
-
-function readRetention(reader: OptionReader, defaults: Kept): Kept {
-  const raw = reader.raw('retention');
-  if (raw === 'none') return { keepCompletedMs: null, keepAbandonedMs: null };
-  const inner = new OptionReader(raw ?? {}, reader.name('retention'));
-  const read = (key: string, fallback: number | null): number | null => {
-    const value = inner.raw(key);
-    if (value === undefined) return fallback;
-    if (value === 'none') return null;
-    if (value === 'forever') return Infinity;
-    const keepMs = parseDuration(value);
-    if (keepMs === undefined) throw new InvalidOptionError(inner.name(key), value, `${DURATION_EXPECTED}, 'none' or 'forever'`);
-    return keepMs;
-  };
-  const kept = {
-    keepCompletedMs: read('completed', defaults.keepCompletedMs),
-    keepAbandonedMs: read('abandoned', defaults.keepAbandonedMs),
-  };
-  inner.done();
-  return kept;
 }
 
 function readEnhancers(reader: OptionReader): GlobalEnhancers {

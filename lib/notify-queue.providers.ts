@@ -101,6 +101,7 @@ export function createProviders({ name = DEFAULT_NAME, dataSource, schema }: Not
           options,
           enqueuer: new Enqueuer(options, newJobs, stores.reservations, batcher, events),
           store: options.codec ? decodedJobs(stores.jobs, options.codec) : stores.jobs,
+          bulk: stores.bulk,
           configs,
           events,
           clusterEvents,

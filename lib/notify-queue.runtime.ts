@@ -8,6 +8,7 @@ import type { Log, NewJob } from './interfaces/ports/index.js';
 import { Listener } from './listener/listener.js';
 import { badSuspension, handlerMapped, noneToRun } from './notify-queue.messages.js';
 import { queueOptionsOf, retentionsOf, runsQueue, suspensionKeysOf, type ResolvedOptions } from './notify-queue.options.js';
+import { ConfiguredQueues } from './queue-settings.js';
 import type { ProcessorExplorer } from './processor.explorer.js';
 import type { ClusterEvents } from './runtime/cluster-events.js';
 import type { ConfigFeed } from './runtime/config-feed.js';
@@ -31,6 +32,7 @@ export class NotifyQueueRuntime {
   private readonly lastGood = new Map<string, boolean>();
   /** The last values of suspension rows, so that a bad one is reported once. */
   private readonly reported = new Map<string, string>();
+  private readonly configured: ConfiguredQueues;
   private engine: Engine | undefined;
   private started: Promise<void> | undefined;
   private pollTimer: NodeJS.Timeout | undefined;
@@ -45,6 +47,7 @@ export class NotifyQueueRuntime {
     private readonly clusterEvents: ClusterEvents,
     private readonly log: Log,
   ) {
+    this.configured = new ConfiguredQueues(options, log);
     if (!options.listen) return;
     const connection = options.listenUrl ? { connectionString: options.listenUrl, connectionTimeoutMillis: 5_000, keepAlive: true } : stores.connection;
     this.listener = new Listener(
@@ -66,7 +69,7 @@ export class NotifyQueueRuntime {
     );
   }
 
-  /** A runner of this process that takes these new jobs at once, if there is one. */
+  /** A runner of this process that takes these new jobs at once. */
   takeOver(jobs: readonly NewJob[]): HandOver | undefined {
     return this.engine?.takeOver(jobs);
   }
@@ -84,7 +87,7 @@ export class NotifyQueueRuntime {
       listenerReconnects: listener?.reconnects ?? 0,
       notifications: listener?.notifications ?? 0,
       wakes: runners.reduce((sum, { wakes }) => sum + wakes, 0),
-      reserves: runners.reduce((sum, { pace }) => sum + pace.reserves, 0),
+      reserves: runners.reduce((sum, { intake }) => sum + intake.pace.reserves, 0),
       sweepAgeMs: sweeper?.ageMs ?? null,
       sweepIntervalMs: this.options.sweepIntervalMs,
     };
@@ -92,7 +95,7 @@ export class NotifyQueueRuntime {
 
   /** Begins to listen. */
   start(): void {
-    this.feed.config$.subscribe((snapshot) => this.readSuspensions(snapshot));
+    this.feed.config$.subscribe((snapshot) => this.configure(snapshot));
     this.listener?.start(this.runHandlers().length > 0);
     this.pollConfigs();
   }
@@ -135,7 +138,7 @@ export class NotifyQueueRuntime {
 
   private signalled(jobId: string): void {
     this.signals.signal(jobId);
-    if (this.engine?.parts.runners.some((runner) => runner.holds(jobId))) this.engine.parts.patrol.signal(jobId);
+    this.engine?.parts.patrol.signal(jobId);
   }
 
   private pollConfigs(): void {
@@ -146,6 +149,15 @@ export class NotifyQueueRuntime {
       this.pollConfigs();
     }, intervalMs);
     this.pollTimer.unref();
+  }
+
+  /** What the rows say of the queues that run here, from now on. */
+  private configure(snapshot: ReadonlyMap<string, string>): void {
+    this.readSuspensions(snapshot);
+    const { runners = [], sweeper, history } = this.engine?.parts ?? {};
+    const changed = this.configured.apply(snapshot, runners.map(({ queue }) => queue));
+    history?.keep(retentionsOf(this.options, changed.map((queue) => this.configured.of(queue).keepMs)));
+    void sweeper?.limitsChanged(changed);
   }
 
   private readSuspensions(snapshot: ReadonlyMap<string, string>): void {
@@ -197,16 +209,7 @@ export class NotifyQueueRuntime {
       instances: stores.instances,
       transactions: stores.transactions,
       handlers,
-      queues: [...queues].map((queue) => {
-        const { concurrency, keepCompletedMs, keepAbandonedMs } = queueOptionsOf(options, queue);
-        return {
-          queue,
-          concurrency,
-          maxCrashes: options.maxCrashes,
-          keepMs: { completed: keepCompletedMs, abandoned: keepAbandonedMs, cancelled: keepAbandonedMs },
-          suspensionKeys: suspensionKeysOf(options, queue),
-        };
-      }),
+      queues: [...queues].map((queue) => ({ queue, maxCrashes: options.maxCrashes, suspensionKeys: suspensionKeysOf(options, queue) })),
       instance: { host: hostname(), pid: process.pid, version: VERSION, queues: [...queues] },
       newId,
       leaseMs: options.leaseMs,
@@ -224,13 +227,14 @@ export class NotifyQueueRuntime {
       askCustomMode: (className, failure) => explorer.findFailureHandler(className).handleFailure(failure),
       tellCustomMode: (className, success) => explorer.findSuccessHandler(className).handleSuccess(success),
       isSuspended: (queue) => suspensionKeysOf(options, queue).some((key) => this.lastGood.get(key)),
+      settingsOf: (queue) => this.configured.of(queue),
       events: this.events,
       isListening: () => this.listening,
       log,
       logOf: (job) => jobLog(log, job),
     });
     this.engine = engine;
-    this.readSuspensions(this.feed.current);
+    this.configure(this.feed.current);
     return engine;
   }
 }

@@ -8,7 +8,8 @@ import { readContract } from './core/payload-contract.js';
 import { readRunOptions, type RunSettings } from './core/run-options.js';
 import { JOB_HANDLER_METADATA, type JobHandlerMetadata } from './decorators/job-handler.decorator.js';
 import { isJobManager } from './decorators/job-params.decorators.js';
-import { contractOf, readJobQueue, readPriority, readQueue } from './define-job.js';
+import { readUnique } from './core/unique.js';
+import { contractOf, readGroup, readJobQueue, readPriority, readQueue } from './define-job.js';
 import { HandlerConflictError, InvalidHandlerError, InvalidOptionError } from './errors/configuration.errors.js';
 import type { FoundHandler } from './handler-registry.js';
 import type { FailureHandler } from './interfaces/failure-mode.interface.js';
@@ -156,6 +157,7 @@ function readHandler(wrapper: Wrapper, prototype: object, methodName: string, ma
     batch: own.batch,
     settings: {
       maxJobTimeMs: own.settings.maxJobTimeMs ?? defined.settings.maxJobTimeMs,
+      abortGraceMs: own.settings.abortGraceMs ?? defined.settings.abortGraceMs,
       failureMode,
       successMode: own.settings.successMode ?? defined.settings.successMode,
     },
@@ -169,6 +171,8 @@ function read(path: string, options: unknown, isDefinition: boolean) {
   if (isDefinition) {
     readPriority(reader);
     reader.duration('delay', 0);
+    readGroup(reader);
+    readUnique(reader);
     readContract(reader);
   }
   const transactional = !isDefinition && reader.boolean('transactional', false);

@@ -1,17 +1,25 @@
 import { configs } from './0001-initial-configs.js';
+import { groups } from './0001-initial-groups.js';
+import { limits } from './0001-initial-limits.js';
+import { unique } from './0001-initial-unique.js';
 import type { MigrationScript, Names } from './migration-script.js';
 
 /** The first version. Functions are replaced if they exist: TypeORM's `dropSchema` leaves them. */
 export const initial: MigrationScript = {
   version: 1,
   name: 'NotifyQueueInitial1764000000000',
-  up: (names) => [jobs(names), history(names), configs(names), instances(names), wakeUps(names)].join('\n'),
+  up: (names) => [jobs(names), history(names), configs(names), instances(names), wakeUps(names), groups(names), limits(names), unique(names)].join('\n'),
   down: ({ schema }) => `
 DROP VIEW ${schema}.all_jobs;
-DROP TABLE ${schema}.jobs, ${schema}.job_history, ${schema}.job_configs, ${schema}.job_instances;
+DROP TABLE ${schema}.jobs, ${schema}.job_history, ${schema}.job_configs, ${schema}.job_instances, ${schema}.job_groups, ${schema}.job_keys, ${schema}.job_slots;
 DROP FUNCTION ${schema}.enqueue(text, jsonb, text, timestamptz, integer), ${schema}.wake_queue(text),
   ${schema}.jobs_inserted(), ${schema}.job_configs_revise(), ${schema}.job_configs_changed(),
-  ${schema}.history_prepare(interval[]), ${schema}.history_expire(), ${schema}.take_back_repeated(uuid[]);
+  ${schema}.history_prepare(interval[]), ${schema}.history_expire(), ${schema}.take_back_repeated(uuid[]),
+  ${schema}.group_pull(text, text[], text[]), ${schema}.group_leave(text, text[], integer[], text[]),
+  ${schema}.group_admit(text, uuid[], text[], integer[], smallint[], timestamptz[], jsonb, text[]),
+  ${schema}.rate_take(text, integer, double precision, integer), ${schema}.rate_left(text, integer),
+  ${schema}.group_sweep(text, text, integer, jsonb), ${schema}.slots_take(text, uuid, integer, integer, integer), ${schema}.unique_claim(text, uuid, double precision),
+  ${schema}.unique_conflict(uuid, text, text, uuid, text, text, jsonb, jsonb, smallint, timestamptz, text);
 `,
 };
 
@@ -19,7 +27,9 @@ DROP FUNCTION ${schema}.enqueue(text, jsonb, text, timestamptz, integer), ${sche
  * Live jobs only. No index mentions a column that the reserve writes, and more than half of each page is kept free,
  * so a reserve writes to no index (a heap-only tuple). What two versions of a row have in common at
  * both ends is not logged again, so columns that change stand in the middle. `due_at` is the instant until
- * which reserves pass a job by: of its first run, of a retry, or infinity while a long run or somebody holds it.
+ * which reserves pass a job by: of its first run, of a retry, or infinity while a long run or somebody holds it, or its
+ * group is full (`blocked`). `slot` says that the job holds one of its group, and false that it still needs a token. Unique
+ * keys stand for every unfinished state, so that no transition can collide.
  */
 const jobs = ({ schema }: Names): string => `
 CREATE TABLE ${schema}.jobs (
@@ -33,15 +43,19 @@ CREATE TABLE ${schema}.jobs (
   notify boolean NOT NULL DEFAULT true,
   watched boolean NOT NULL DEFAULT false,
   cancel_requested boolean NOT NULL DEFAULT false,
+  blocked boolean NOT NULL DEFAULT false,
+  slot boolean,
   reserved_at timestamptz,
   reservation bigint NOT NULL DEFAULT 0,
   attempt integer NOT NULL DEFAULT 0,
   reserved_by uuid,
   state text NOT NULL GENERATED ALWAYS AS (
-    CASE WHEN reserved_by IS NOT NULL THEN 'reserved' WHEN due_at = 'infinity' THEN 'held' WHEN due_at IS NOT NULL THEN 'scheduled' ELSE 'available' END
+    CASE WHEN reserved_by IS NOT NULL THEN 'reserved' WHEN blocked THEN 'blocked' WHEN due_at = 'infinity' THEN 'held' WHEN due_at IS NOT NULL THEN 'scheduled' ELSE 'available' END
   ) STORED,
   queue text NOT NULL DEFAULT 'default',
   name text NOT NULL,
+  group_key text,
+  unique_key text,
   payload jsonb NOT NULL DEFAULT 'null',
   options jsonb,
   failure_state jsonb,
@@ -51,6 +65,9 @@ CREATE TABLE ${schema}.jobs (
 ) WITH (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 CREATE INDEX jobs_available_idx ON ${schema}.jobs (queue, priority, run_at, id) WHERE due_at IS NULL;
 CREATE INDEX jobs_due_idx ON ${schema}.jobs (queue, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX jobs_group_idx ON ${schema}.jobs (queue, group_key, priority, run_at, id) WHERE group_key IS NOT NULL;
+CREATE INDEX jobs_blocked_idx ON ${schema}.jobs (queue, group_key) WHERE blocked;
+CREATE UNIQUE INDEX jobs_unique_idx ON ${schema}.jobs (unique_key) WHERE unique_key IS NOT NULL;
 `;
 
 /**
@@ -74,6 +91,7 @@ CREATE TABLE ${schema}.job_history (
   state text NOT NULL,
   queue text NOT NULL,
   name text NOT NULL,
+  group_key text,
   payload jsonb NOT NULL,
   options jsonb,
   failure jsonb,
@@ -89,11 +107,11 @@ CREATE TABLE ${schema}.job_history_forever PARTITION OF ${schema}.job_history
 CREATE VIEW ${schema}.all_jobs AS
   SELECT id, queue, name, payload, state, priority,
     COALESCE(retry_at, run_at) AS run_at, attempt, crashes,
-    reserved_by, reserved_at, enqueued_at, NULL::timestamptz AS finished_at, progress, NULL::jsonb AS result, failure, options
+    reserved_by, reserved_at, enqueued_at, NULL::timestamptz AS finished_at, progress, NULL::jsonb AS result, failure, options, group_key
   FROM ${schema}.jobs
   UNION ALL
   SELECT id, queue, name, payload, state, priority, run_at, attempt, crashes,
-    reserved_by, reserved_at, enqueued_at, finished_at, progress, result, failure, options
+    reserved_by, reserved_at, enqueued_at, finished_at, progress, result, failure, options, group_key
   FROM ${schema}.job_history;
 
 -- Called by whoever has just stored jobs under ids that may have been there before: takes back those that finished
@@ -152,6 +170,7 @@ BEGIN
     END;
   END LOOP;
   DELETE FROM ${schema}.job_history_default WHERE keep_until < now();
+  DELETE FROM ${schema}.job_keys WHERE expires_at < now();
   RETURN dropped;
 END $$;
 REVOKE ALL ON FUNCTION ${schema}.history_prepare(interval[]), ${schema}.history_expire() FROM PUBLIC;

@@ -24,12 +24,11 @@ export class Invoicing {
 
   // #region hold
   async dispute(customer: string): Promise<void> {
-    const waiting = { tags: `customer:${customer}`, state: ['scheduled', 'available'] } as const;
-    for await (const { id } of this.jobQueue.iterate(waiting)) await this.jobQueue.hold(id);
+    await this.jobQueue.holdMany({ tags: `customer:${customer}` }); // one alone: hold(id)
   }
 
   async settle(customer: string): Promise<void> {
-    for await (const { id } of this.jobQueue.iterate({ tags: `customer:${customer}`, state: 'held' })) await this.jobQueue.release(id);
+    await this.jobQueue.releaseMany({ tags: `customer:${customer}` });
   }
   // #endregion
 }

@@ -56,6 +56,7 @@ function createQueue(database: Database, schema: string): Queue {
   const jobs = new JobQueue({
     options,
     store: stores.jobs,
+    bulk: stores.bulk,
     configs,
     enqueuer: new Enqueuer(options, newJobs, stores.reservations, new EnqueueBatcher(stores.reservations), events),
     events,

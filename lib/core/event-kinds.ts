@@ -8,6 +8,7 @@ export const CLUSTER_EVENT_KINDS = [
   'job:retried',
   'job:moved',
   'job:released',
+  'job:stuck',
   'job:lost',
   'job:rescued',
 ] as const satisfies readonly ClusterEventKind[];

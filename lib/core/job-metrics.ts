@@ -21,6 +21,7 @@ export const JOB_COUNTERS: Readonly<Record<JobEventKind, Described>> = {
   'job:retried': { name: 'jobs.retried', help: 'Runs that failed and are repeated' },
   'job:moved': { name: 'jobs.moved', help: 'Runs that failed and sent the job to another queue' },
   'job:released': { name: 'jobs.released', help: 'Runs cut short by a shutdown, or snoozed' },
+  'job:stuck': { name: 'jobs.stuck', help: 'Runs that went on although their signal had fired, until their slot was freed' },
   'job:lost': { name: 'jobs.lost', help: 'Runs whose outcome was dropped, as the process no longer held the job' },
   'job:rescued': { name: 'jobs.rescued', help: 'Jobs taken back from processes that died or lost their lease' },
 };

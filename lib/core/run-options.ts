@@ -8,6 +8,7 @@ import { toSuccessModeSpec } from './success-modes.js';
 /** `RunOptions` with everything resolved; what is not set is left to the next wider scope. */
 export interface RunSettings {
   readonly maxJobTimeMs?: number;
+  readonly abortGraceMs?: number;
   readonly failureMode?: FailureModeSpec;
   readonly successMode?: SuccessModeSpec;
 }
@@ -17,8 +18,10 @@ export function readRunOptions(reader: OptionReader): RunSettings {
   const failureMode = reader.raw('failureMode');
   const successMode = reader.raw('successMode');
   const maxJobTimeMs = reader.duration('maxJobTime', 0, 1);
+  const abortGraceMs = reader.duration('abortGrace', Number.NaN);
   return {
     maxJobTimeMs: maxJobTimeMs || undefined,
+    abortGraceMs: Number.isNaN(abortGraceMs) ? undefined : abortGraceMs,
     failureMode: failureMode === undefined ? undefined : toFailureModeSpec(reader.name('failureMode'), failureMode),
     successMode: successMode === undefined ? undefined : toSuccessModeSpec(reader.name('successMode'), successMode),
   };
@@ -30,8 +33,9 @@ export function readRunOptions(reader: OptionReader): RunSettings {
  * @throws InvalidOptionError for a `decide` function, which cannot be stored
  */
 export function encodeRunSettings(settings: RunSettings, contextJson?: string, payloadVersion = 1, tags?: readonly string[]): string | null {
-  const { maxJobTimeMs, failureMode, successMode } = settings;
-  if (maxJobTimeMs === undefined && failureMode === undefined && successMode === undefined && payloadVersion === 1 && !tags) {
+  const { maxJobTimeMs, abortGraceMs, failureMode, successMode } = settings;
+  const isSet = [maxJobTimeMs, abortGraceMs, failureMode, successMode, tags].some((value) => value !== undefined);
+  if (!isSet && payloadVersion === 1) {
     return contextJson === undefined ? null : `{"context":${contextJson}}`;
   }
   for (const stage of failureMode ? stagesOf(failureMode) : []) {
@@ -44,16 +48,17 @@ export function encodeRunSettings(settings: RunSettings, contextJson?: string, p
     }
   }
   const version = payloadVersion === 1 ? undefined : payloadVersion;
-  return JSON.stringify({ maxJobTimeMs, failureMode, successMode, payloadVersion: version, tags, context: contextJson && JSON.parse(contextJson) });
+  return JSON.stringify({ maxJobTimeMs, abortGraceMs, failureMode, successMode, payloadVersion: version, tags, context: contextJson && JSON.parse(contextJson) });
 }
 
 /** What `encodeRunSettings` wrote; of what somebody else wrote, the part that can be used. */
 export function decodeRunSettings(text: string | null): RunSettings {
   const settings: unknown = text === null ? {} : JSON.parse(text);
   if (typeof settings !== 'object' || settings === null) return {};
-  const { maxJobTimeMs, failureMode, successMode } = settings as RunSettings;
+  const { maxJobTimeMs, abortGraceMs, failureMode, successMode } = settings as RunSettings;
   return {
     maxJobTimeMs: typeof maxJobTimeMs === 'number' && maxJobTimeMs > 0 ? maxJobTimeMs : undefined,
+    abortGraceMs: typeof abortGraceMs === 'number' && abortGraceMs >= 0 ? abortGraceMs : undefined,
     failureMode: typeof failureMode?.mode === 'string' ? failureMode : undefined,
     successMode: typeof successMode?.mode === 'string' ? successMode : undefined,
   };

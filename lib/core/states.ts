@@ -1,6 +1,6 @@
 import type { FinalState, JobState, LiveState } from '../interfaces/job-record.interface.js';
 
-export const LIVE_STATES = ['scheduled', 'available', 'held', 'reserved'] as const satisfies readonly LiveState[];
+export const LIVE_STATES = ['scheduled', 'available', 'held', 'blocked', 'reserved'] as const satisfies readonly LiveState[];
 export const FINAL_STATES = ['completed', 'abandoned', 'cancelled'] as const satisfies readonly FinalState[];
 export const JOB_STATES = [...LIVE_STATES, ...FINAL_STATES] as const;
 
@@ -17,6 +17,12 @@ export const TRANSITIONS: ReadonlyArray<readonly [from: JobState | null, to: Job
   ['held', 'scheduled'],
   ['held', 'available'],
   ['held', 'cancelled'],
+  [null, 'blocked'],
+  ['available', 'blocked'],
+  ['blocked', 'available'],
+  ['blocked', 'scheduled'],
+  ['blocked', 'held'],
+  ['blocked', 'cancelled'],
   ['reserved', 'completed'],
   ['reserved', 'abandoned'],
   ['reserved', 'cancelled'],

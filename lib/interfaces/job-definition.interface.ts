@@ -1,4 +1,5 @@
 import type { Duration } from './duration.interface.js';
+import type { UniqueOptions } from './enqueue.interface.js';
 import type { FailureMode } from './failure-mode.interface.js';
 import type { StandardSchema } from './standard-schema.interface.js';
 import type { SuccessMode } from './success-mode.interface.js';
@@ -7,6 +8,11 @@ import type { SuccessMode } from './success-mode.interface.js';
 export interface RunOptions {
   /** The longest one run may take; then its signal fires and the run has failed. @default '1h' */
   maxJobTime?: Duration;
+  /**
+   * How long a handler may go on after its signal fired. Then it is reported, its slot is freed and what it comes to is
+   * refused. At shutdown it is 250 ms, whatever is set here. @default '1s'
+   */
+  abortGrace?: Duration;
   /** What happens after a failed run. @default Abandon() */
   failureMode?: FailureMode;
   /** What happens after a completed run. @default IgnoreSuccess() */
@@ -35,6 +41,10 @@ export interface JobDefinitionOptions extends RunOptions, PayloadOptions {
   priority?: number;
   /** Wait this long before the first run. @default 0 */
   delay?: Duration;
+  /** The group of each job, or what makes it of the payload. @default none */
+  group?: string | ((payload: never) => string | undefined);
+  /** Lets there be one such job at a time. @default any number */
+  unique?: UniqueOptions;
 }
 
 declare const types: unique symbol;

@@ -16,6 +16,8 @@ export type JobEventKind =
   | 'job:moved'
   /** A run was cut short or snoozed, and the job waits again with its attempt. */
   | 'job:released'
+  /** Its signal fired, and the handler went on past its `abortGrace`: its slot was freed, what it comes to is refused. */
+  | 'job:stuck'
   /** The process was no longer the one that held the job; what its run came to was dropped. */
   | 'job:lost'
   /** Taken back from a process that died or lost its lease. */
@@ -35,7 +37,7 @@ export interface JobEvent {
   readonly runTimeMs?: number;
   /** After how many milliseconds the job runs again. With `job:retried` and `job:released`. */
   readonly delayMs?: number;
-  /** What the run failed with. */
+  /** What the run failed with; with `job:stuck`, why its signal fired. */
   readonly failure?: FailureRecord;
   /** What was captured at the enqueue, see `JobMiddleware`. */
   readonly context?: Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 import type { Duration } from './duration.interface.js';
 
 /** States of a job that is not finished. */
-export type LiveState = 'scheduled' | 'available' | 'held' | 'reserved';
+export type LiveState = 'scheduled' | 'available' | 'held' | 'blocked' | 'reserved';
 /** States in which a job has left the `jobs` table for the history. */
 export type FinalState = 'completed' | 'abandoned' | 'cancelled';
 export type JobState = LiveState | FinalState;
@@ -24,7 +24,7 @@ export interface JobRecord<Payload = unknown, Result = unknown> {
   readonly state: JobState;
   /** Lower runs first. */
   readonly priority: number;
-  /** When it is due; once it is, and afterwards, when it was first due. */
+  /** When it is due; once it is, and afterwards, when it was first due, or its turn came after it was blocked. */
   readonly runAt: Date;
   /** Runs that count against the failure mode, the current one included. */
   readonly attempt: number;
@@ -43,6 +43,8 @@ export interface JobRecord<Payload = unknown, Result = unknown> {
   readonly failure: FailureRecord | null;
   /** What it was enqueued with, for people to find it by. */
   readonly tags: readonly string[];
+  /** With which it shares slots. */
+  readonly group: string | null;
 }
 
 /** What `JobQueue.find` selects by; every criterion runs in SQL. */
@@ -55,6 +57,8 @@ export interface JobCriteria {
   payload?: unknown;
   /** Jobs that have this tag, or all of these. */
   tags?: string | readonly string[];
+  /** Jobs of this group. */
+  group?: string;
   /** Enqueued at or after. */
   enqueuedAfter?: Date;
   /** Enqueued before. */
@@ -105,6 +109,8 @@ export interface QueueStatus {
   readonly reserved: number;
   /** Waiting jobs that somebody holds: they do not run until they are released. */
   readonly held: number;
+  /** Waiting jobs whose group is full: they run when another one of it has ended. */
+  readonly blocked: number;
   /** Age in milliseconds of the oldest job that is due and not running; null when none is. */
   readonly oldestDueMs: number | null;
 }

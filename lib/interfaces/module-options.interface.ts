@@ -13,9 +13,31 @@ export interface RetentionOptions {
   abandoned?: Duration | 'none' | 'forever';
 }
 
+/** A token bucket: `burst` jobs at once, and `limit` more in each `per`, evenly. */
+export interface RateOptions {
+  limit: number;
+  /** @default '1s' */
+  per?: Duration;
+  /** @default a tenth of `limit`, at least 1 */
+  burst?: number;
+}
+
+export interface GroupOptions {
+  /** Jobs of one group that all processes together run at once. With 1 they run strictly one after another: a retry comes before the next job. @default 1 */
+  concurrency?: number;
+  /** How many jobs of one group may start in a time. @default no limit */
+  rate?: RateOptions;
+}
+
 export interface QueueOptions extends RunOptions {
   /** Jobs of this queue that one process runs at once. @default 10 */
   concurrency?: number;
+  /** Jobs of this queue that all processes together run at once. @default no limit */
+  globalConcurrency?: number;
+  /** How many jobs of this queue may start in a time, over all processes. @default no limit */
+  rate?: RateOptions;
+  /** What every group of the queue's jobs may do; see `group` of `enqueue`. */
+  groups?: GroupOptions;
   /** Delay of a `Retry()` that names none. @default '15s' */
   retryDelay?: Duration;
   /** Whether config row `<queue>_suspended` suspends this queue, beside the global row. @default true */

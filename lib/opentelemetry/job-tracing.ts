@@ -22,6 +22,9 @@ import { ATTRIBUTES, operation } from './attributes.js';
 /** A longer one, such as a large baggage, is not stored: a job's context has room for 8 KiB in all. */
 const MAX_HEADER_LENGTH = 4_096;
 
+/** Told while there is no outcome of the run. */
+const BEFORE_THE_END: ReadonlySet<JobEvent['kind']> = new Set(['job:enqueued', 'job:started', 'job:stuck', 'job:rescued'] as const);
+
 type Carrier = Record<string, unknown>;
 
 const SETTER: TextMapSetter<Carrier> = {
@@ -111,7 +114,7 @@ export class JobTracing {
   }
 
   event({ kind, jobId, queue, name, attempt = 0 }: JobEvent): void {
-    if (kind === 'job:enqueued' || kind === 'job:started' || kind === 'job:rescued') return;
+    if (BEFORE_THE_END.has(kind)) return;
     if (this.runs.size === 0) return;
     const key = keyOf(jobId, attempt);
     const run = this.runs.get(key);

@@ -1,9 +1,10 @@
 import type { JobCodec } from '../interfaces/job-codec.interface.js';
 import type { Job, JobLog } from '../interfaces/job.interface.js';
-import type { InstanceInfo, LeaseStore, Log, ReservationStore, RescuePolicy, SweepStore, TransactionStore } from '../interfaces/ports/index.js';
+import type { InstanceInfo, LeaseStore, Log, ReservationStore, RescuePolicy, SlotStore, SweepStore, TransactionStore } from '../interfaces/ports/index.js';
 import { Deadlines } from './deadlines.js';
 import { Engine } from './engine.js';
 import { FailureSettler, type AskCustomMode } from './failure-settler.js';
+import { GroupSweep } from './group-sweep.js';
 import type { Handlers } from './handler.js';
 import { HistoryKeeper } from './history-keeper.js';
 import type { JobEvents } from './job-events.js';
@@ -13,7 +14,7 @@ import { LongRuns } from './long-runs.js';
 import { Patrol } from './patrol.js';
 import { ProgressWriter } from './progress-writer.js';
 import { QueueRunner } from './queue-runner.js';
-import type { QueueRunnerOptions } from './runner-tools.js';
+import type { QueueRunnerOptions, QueueSettings } from './runner-tools.js';
 import { SuccessReporter, type TellCustomMode } from './success-reporter.js';
 import { TroubleLog } from './trouble-log.js';
 import { Suspicion } from './suspicion.js';
@@ -23,7 +24,7 @@ import { TransactionalRuns } from './transactional-runs.js';
 /** What a process that runs jobs is made from. */
 export interface EngineRecipe {
   readonly reservations: ReservationStore;
-  readonly instances: LeaseStore & SweepStore;
+  readonly instances: LeaseStore & SweepStore & SlotStore;
   readonly transactions: TransactionStore;
   readonly handlers: Handlers;
   readonly queues: readonly QueueRunnerOptions[];
@@ -41,6 +42,7 @@ export interface EngineRecipe {
   readonly tellCustomMode: TellCustomMode;
   readonly events: JobEvents;
   readonly isSuspended: (queue: string) => boolean;
+  readonly settingsOf: (queue: string) => QueueSettings;
   readonly isListening: () => boolean;
   readonly log: Log;
   readonly logOf: (job: Pick<Job, 'id' | 'name' | 'queue' | 'attempt'>) => JobLog;
@@ -56,7 +58,6 @@ export function createEngine(recipe: EngineRecipe): Engine {
   const callbacks = { onLost: () => engine.loseAll(), onRegained: () => void sweeper.sweep() };
   const lease: LeaseKeeper = new LeaseKeeper(instances, recipe.instance, recipe.newId, recipe.leaseMs, callbacks, log);
   const executor = new JobExecutor(recipe.maxPayloadSize);
-  const keepMs = new Map(recipe.queues.map((queue) => [queue.queue, queue.keepMs.completed]));
   const tools = {
     store: reservations,
     lease,
@@ -78,7 +79,7 @@ export function createEngine(recipe: EngineRecipe): Engine {
       store: recipe.transactions,
       executor,
       lease,
-      keepMsOf: (queue) => keepMs.get(queue) ?? null,
+      keepMsOf: (queue) => recipe.settingsOf(queue).keepMs.completed,
       lastProgress: (id) => progress.take(id),
       onLeftOpen: () => patrol.suspect(),
       log,
@@ -96,6 +97,8 @@ export function createEngine(recipe: EngineRecipe): Engine {
       saveProgress: progress.save.bind(progress),
     },
     isSuspended: recipe.isSuspended,
+    settingsOf: recipe.settingsOf,
+    slots: instances,
     onAnswerLost: () => patrol.suspect(),
     onDueIn: (delayMs: number) => sweeper.surveyIn(delayMs),
     log,
@@ -103,7 +106,8 @@ export function createEngine(recipe: EngineRecipe): Engine {
   const runners = recipe.queues.map((queue) => new QueueRunner(queue, tools));
   const byQueue = new Map(runners.map((runner) => [runner.queue, runner]));
   const patrol: Patrol = new Patrol(instances, byQueue, lease, recipe.rescue, new Suspicion(recipe.queryTimeoutMs), events, trouble, log);
-  const sweeper: Sweeper = new Sweeper(instances, byQueue, patrol, recipe.isListening, recipe, trouble);
+  const groups = new GroupSweep(instances, (queue) => recipe.settingsOf(queue).groups);
+  const sweeper: Sweeper = new Sweeper(instances, byQueue, patrol, groups, recipe.isListening, recipe, trouble);
   const longRuns = new LongRuns(instances, runners, lease, trouble);
   const history = new HistoryKeeper(instances, recipe.retentionsMs, log);
   const engine: Engine = new Engine({ runners, lease, sweeper, patrol, longRuns, history, progress, deadlines }, log);

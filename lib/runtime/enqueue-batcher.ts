@@ -1,11 +1,14 @@
 import { DatabaseUnavailableError } from '../errors/database.errors.js';
 import { EnqueueOutcomeUnknownError } from '../errors/enqueue.errors.js';
-import type { EnqueueStore, NewJob, ReservedJob, Reserver } from '../interfaces/ports/index.js';
+import type { EnqueueStore, NewJob, ReservedJob, Reserver, StoredJob } from '../interfaces/ports/index.js';
+
+/** How jobs are stored: as new ones, under ids that may exist, or unique, with what happens on a conflict. */
+export type InsertKind = 'new' | 'once' | NonNullable<NewJob['unique']>['onConflict'];
 
 interface Call {
   readonly jobs: readonly NewJob[];
-  readonly once: boolean;
-  readonly resolve: () => void;
+  readonly kind: InsertKind;
+  readonly resolve: (stored: readonly StoredJob[] | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -39,11 +42,15 @@ export class EnqueueBatcher {
     private readonly handOver: (jobs: readonly NewJob[]) => HandOver | undefined = () => undefined,
   ) {}
 
-  /** @throws DatabaseUnavailableError nothing was stored; EnqueueOutcomeUnknownError maybe it was */
-  add(jobs: readonly NewJob[], once: boolean): Promise<void> {
+  /**
+   * Resolves to what there is now, of jobs that are unique.
+   *
+   * @throws DatabaseUnavailableError nothing was stored; EnqueueOutcomeUnknownError maybe it was
+   */
+  add(jobs: readonly NewJob[], kind: InsertKind): Promise<readonly StoredJob[] | undefined> {
     this.calls++;
     return new Promise((resolve, reject) => {
-      this.waiting.push({ jobs, once, resolve, reject });
+      this.waiting.push({ jobs, kind, resolve, reject });
       if (this.sending || this.planned) return;
       this.planned = true;
       queueMicrotask(() => void this.send());
@@ -68,12 +75,12 @@ export class EnqueueBatcher {
   }
 
   private takeBatch(): Call[] {
-    const once = this.waiting[0]?.once;
+    const kind = this.waiting[0]?.kind;
     let rows = 0;
     let chars = 0;
     let taken = 0;
     for (const call of this.waiting) {
-      if (taken > 0 && (call.once !== once || rows + call.jobs.length > MAX_ROWS || chars > MAX_CHARS)) break;
+      if (taken > 0 && (call.kind !== kind || rows + call.jobs.length > MAX_ROWS || chars > MAX_CHARS)) break;
       rows += call.jobs.length;
       for (const job of call.jobs) chars += job.payload.length;
       taken++;
@@ -85,16 +92,23 @@ export class EnqueueBatcher {
     this.inserts++;
     const jobs = calls.length === 1 ? (calls[0] as Call).jobs : calls.flatMap((call) => call.jobs);
     try {
-      const handOver = calls[0]?.once ? undefined : this.handOver(jobs);
-      if (handOver) await this.insertReserved(jobs, handOver);
-      else await this.store.insert(jobs, undefined, calls[0]?.once);
-      for (const call of calls) call.resolve();
+      const stored = await this.storeAs(jobs, calls[0]?.kind);
+      let at = 0;
+      for (const call of calls) call.resolve(stored?.slice(at, (at += call.jobs.length)));
     } catch (error) {
       if (error instanceof DatabaseUnavailableError) return this.refuse(calls, error);
       if (calls.length === 1) return calls[0]?.reject(error);
       // One bad row fails its statement: nobody pays for another caller's row.
       for (const call of calls) await this.insert([call]);
     }
+  }
+
+  private async storeAs(jobs: readonly NewJob[], kind: InsertKind | undefined): Promise<StoredJob[] | undefined> {
+    if (kind !== 'new' && kind !== 'once') return this.store.insertUnique(jobs);
+    const handOver = kind === 'once' ? undefined : this.handOver(jobs);
+    if (handOver) await this.insertReserved(jobs, handOver);
+    else await this.store.insert(jobs, undefined, kind === 'once');
+    return undefined;
   }
 
   private async insertReserved(jobs: readonly NewJob[], handOver: HandOver): Promise<void> {

@@ -7,6 +7,8 @@ import type { SuccessModeSpec } from '../interfaces/success-mode.interface.js';
 /** How the runs of one job behave, everything resolved. */
 export interface RunPolicy {
   readonly maxJobTimeMs: number;
+  /** From the signal until the slot is freed. */
+  readonly abortGraceMs: number;
   readonly failureMode: FailureModeSpec;
   readonly successMode: SuccessModeSpec;
   /** Delay of a `Retry()` that names none. */

@@ -9,9 +9,16 @@ export class HistoryKeeper {
   constructor(
     private readonly store: SweepStore,
     /** Every retention in use, in milliseconds. */
-    private readonly retentionsMs: readonly number[],
+    private retentionsMs: readonly number[],
     private readonly log: Log,
   ) {}
+
+  /** Of retentions in use from now on. */
+  keep(retentionsMs: readonly number[]): void {
+    if (retentionsMs.every((keepMs) => this.retentionsMs.includes(keepMs))) return;
+    this.retentionsMs = [...new Set([...this.retentionsMs, ...retentionsMs])];
+    void this.run();
+  }
 
   async run(): Promise<void> {
     clearTimeout(this.timer);

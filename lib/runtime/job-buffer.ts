@@ -6,7 +6,7 @@ const MAX_WAIT_MS = 100;
 
 export interface BufferOptions {
   /** Jobs, or batches, that run at once. */
-  readonly slots: number;
+  readonly slots: () => number;
   /** Its process has died at each run: were it at fault, whatever this process holds beside it would pay once more. */
   readonly runsAlone: (job: ReservedJob) => boolean;
   /** How many slots are taken. */
@@ -57,7 +57,7 @@ export class JobBuffer {
 
   /** Jobs that free slots and batches could take beside those that are here, when so many more are promised; may be negative. */
   wants(promised: number): number {
-    const slots = this.options.slots - this.options.running();
+    const slots = this.options.slots() - this.options.running();
     if (!this.options.batchOf) return slots - this.size - promised;
     const units = this.units.length - this.next;
     const free = slots - units - promised;
@@ -107,13 +107,12 @@ export class JobBuffer {
     }
   }
 
-  /** Takes one job out; undefined when it is not here. */
-  remove(id: string): ReservedJob | undefined {
-    if (!this.has(id)) return undefined;
+  /** Takes out the job of this id, if it waits here. */
+  remove(id: string): readonly ReservedJob[] {
+    if (!this.has(id)) return [];
     const left = this.clear();
-    const found = left.find((job) => job.id === id);
-    this.push(left.filter((job) => job !== found));
-    return found;
+    this.push(left.filter((job) => job.id !== id));
+    return left.filter((job) => job.id === id);
   }
 
   /** Empties it. */
@@ -166,7 +165,7 @@ export class JobBuffer {
       this.loneRuns = true;
       return lone;
     }
-    if (this.closed || running >= this.options.slots) return undefined;
+    if (this.closed || running >= this.options.slots()) return undefined;
     return this.takeFirst();
   }
 

@@ -54,6 +54,13 @@ export class JobEvents {
     this.emit({ ...about(job, 'job:started'), ...(job.attempt === 1 && { waitTimeMs: job.waitTimeMs }) });
   }
 
+  /** The handler ignores its signal: its run is about to be ended without it. */
+  stuck(job: RunningJob): void {
+    if (!this.observed) return;
+    const runTimeMs = performance.now() - job.startedAt;
+    this.emit({ ...about(job, 'job:stuck'), runTimeMs, failure: toFailureRecord(job.abortReason) });
+  }
+
   /** A run has come to an end, which is told when it is committed; without a settlement it is lost. */
   ended(job: RunningJob, settlement: Settlement | undefined): void {
     if (!this.observed) return;

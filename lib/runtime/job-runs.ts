@@ -1,4 +1,5 @@
 import { toFailureRecord } from '../core/failure-record.js';
+import { peek } from '../core/peek.js';
 import { finish, giveBack, type Finish, type Outcome, type Settlement } from '../core/settlement.js';
 import { JobTimeoutError, LostReservationError } from '../errors/job.errors.js';
 import type { Job } from '../interfaces/job.interface.js';
@@ -36,8 +37,6 @@ export interface RunCallbacks {
   readonly onLeft: () => void;
 }
 
-/** A handler that goes on after its signal fired has this long until its slot is freed. */
-const ABORT_GRACE_MS = 1_000;
 /** A job that nobody here can run any more waits this long for another process. */
 const UNKNOWN_NAME_DELAY_MS = 60_000;
 
@@ -125,7 +124,7 @@ export class JobRuns {
 
   /** Settles what still runs by its abort reason: there is no more time. */
   giveUp(): void {
-    for (const job of this.running.values()) void this.ended(job, this.tools.transactional.giveUp(job));
+    for (const job of this.running.values()) this.abandonHandler(job);
   }
 
   /** Resolves when nothing runs, or after this time. */
@@ -146,12 +145,17 @@ export class JobRuns {
     if (job.abortReason) return;
     job.abort(reason);
     if (job.committing) return;
-    this.tools.deadlines.set(job, ABORT_GRACE_MS, () => {
-      // A batch goes on for its other jobs.
-      const fate = job.batch ? 'it is settled without its batch' : 'its slot is freed';
-      this.tools.log[job.batch ? 'debug' : 'warn'](`Job ${job.name} goes on although its signal fired; ${fate}`, fieldsOf(job));
-      void this.ended(job, this.tools.transactional.giveUp(job));
-    });
+    this.tools.deadlines.set(job, job.policy.abortGraceMs, () => this.abandonHandler(job));
+  }
+
+  /** Ends a run whose handler goes on although its signal fired; whatever it comes to is refused. */
+  private abandonHandler(job: RunningJob): void {
+    const { log, events, transactional } = this.tools;
+    // A batch goes on for its other jobs.
+    const fate = job.batch ? 'it is settled without its batch' : 'its slot is freed';
+    log[job.batch ? 'debug' : 'warn'](`Job ${job.name} goes on although its signal fired; ${fate}`, { ...fieldsOf(job), code: peek(job.abortReason, 'code') });
+    events.stuck(job);
+    void this.ended(job, transactional.giveUp(job));
   }
 
   /** Settles a run, once: a handler that ends after its slot was freed changes nothing. */
@@ -195,6 +199,7 @@ export class JobRuns {
     if (this.running.get(job.id) !== job) return;
     this.running.delete(job.id);
     if (job.batch && !job.batch.leave(job)) this.shared--;
+    job.isOver = true;
     this.tools.events.ended(job, settlement);
     if (isCommitted) this.callbacks.onCommitted(settlement as Finish);
     else if (settlement) this.callbacks.onSettlement(settlement);

@@ -14,6 +14,8 @@ const PART_PAGES = 1_024;
 const LARGE_PART_PAGES = 16_384;
 const RESCUE_BATCH = 1_000;
 const SECOND_LOOK_MS = 200;
+/** A job that is not known here may be in an answer that is under way: look again after so long. */
+const ANSWER_MS = 20;
 
 /**
  * Looks after reserved jobs that nobody may be tending: those of dead processes are rescued, those that
@@ -23,6 +25,8 @@ const SECOND_LOOK_MS = 200;
  */
 export class Patrol {
   private page = 0;
+  /** There were blocked jobs at the last look. */
+  sawBlocked = false;
   /** A stray was there that could not be rescued. */
   private missed = false;
   private looksAgain = 0;
@@ -31,6 +35,8 @@ export class Patrol {
   /** Rows that cannot be rescued, left alone from then on. */
   private readonly setAside = new Set<string>();
   private signalled = new Set<string>();
+  /** Jobs that were signalled at these times and were not known here. */
+  private readonly awaited = new Map<string, number>();
 
   constructor(
     private readonly store: SweepStore,
@@ -74,8 +80,9 @@ export class Patrol {
     this.searchedFor = this.missed ? dead.filter((id) => this.searchedFor.includes(id)) : dead;
   }
 
-  /** Something about a job that runs here has changed. What comes together shares one look. */
+  /** Something about a job has changed. What comes together shares one look. */
   signal(id: string): void {
+    if (!this.holds(id)) return this.lookLater(id, performance.now());
     if (this.signalled.add(id).size > 1) return;
     setImmediate(() => {
       const ids = [...this.signalled];
@@ -92,11 +99,30 @@ export class Patrol {
     }
   }
 
+  /** Looks again for as long as a reserve that was under way at that time has no answer. */
+  private lookLater(id: string, at: number): void {
+    if (![...this.runners.values()].some((runner) => runner.awaitsAnswerFrom(at))) return;
+    if (this.awaited.set(id, at).size > 1) return;
+    setTimeout(() => {
+      const awaited = [...this.awaited];
+      this.awaited.clear();
+      for (const [each, since] of awaited) {
+        if (this.holds(each)) this.signal(each);
+        else this.lookLater(each, since);
+      }
+    }, ANSWER_MS).unref();
+  }
+
+  private holds(id: string): boolean {
+    return [...this.runners.values()].some((runner) => runner.holds(id));
+  }
+
   /** The next part. Those who died since the first part were not looked for in it. */
   private async lookThrough(pages: number, died?: readonly string[]): Promise<Pick<Patrolled, 'dead'>> {
     const { instanceId, trusted } = this.lease;
     const found = await this.store.patrol(instanceId, this.page, pages, this.searchedFor);
     this.page = found.nextPage;
+    this.sawBlocked = found.blocked;
     const strays = found.strays.filter((id) => !this.setAside.has(id));
     let rescued = 0;
     for (let i = 0; i < strays.length; i += RESCUE_BATCH) rescued += await this.rescue(strays.slice(i, i + RESCUE_BATCH));

@@ -1,23 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Backoff } from '../core/backoff.js';
 import { giveBack, type Held } from '../core/settlement.js';
 import { DatabaseUnavailableError } from '../errors/database.errors.js';
-import { LostReservationError, ShutdownError } from '../errors/job.errors.js';
+import { LostReservationError } from '../errors/job.errors.js';
 import type { NewJob, ReservedJob } from '../interfaces/ports/index.js';
-import { Appetite } from './appetite.js';
 import type { HandOver } from './enqueue-batcher.js';
 import { JobBuffer } from './job-buffer.js';
 import { JobRuns } from './job-runs.js';
-import { ReservePace } from './reserve-pace.js';
+import { Intake } from './intake.js';
+import { Pause } from './pause.js';
 import { ScanPosition } from './scan-position.js';
-import type { QueueRunnerOptions, RunnerTools } from './runner-tools.js';
+import type { QueueRunnerOptions, QueueSettings, RunnerTools } from './runner-tools.js';
 import { Settler } from './settler.js';
+import { stopRuns } from './stop-runs.js';
 
 /** From so many finished jobs on, settling and reserving are worth a trip each. */
 const SIDE_BY_SIDE = 100;
-/** At shutdown, handlers have this long to react to their signal, ... */
-const ABORTED_MS = 250;
-/** ... and what cannot be settled within this time is left to be rescued. */
+/** At shutdown, what cannot be settled within this time is left to be rescued. */
 const MAX_DRAIN_MS = 500;
 
 /**
@@ -28,21 +26,15 @@ const MAX_DRAIN_MS = 500;
 export class QueueRunner {
   readonly runs: JobRuns;
   private readonly settler: Settler;
-  private readonly appetite = new Appetite();
+  readonly intake: Intake;
   private readonly position = new ScanPosition();
   private readonly buffer: JobBuffer;
-  /** Slots for jobs that are being handed over. */
-  private promised = 0;
-  private promisedAt = 0;
   /** There may be jobs to reserve. */
   private hungry = false;
   wakes = 0;
-  private reserving = false;
-  readonly pace = new ReservePace(() => this.turn());
   private settling = false;
   private plannedTurn: NodeJS.Immediate | undefined;
-  private readonly backoff = new Backoff();
-  private backingOff = false;
+  private readonly pause = new Pause(() => this.wake());
   private stopped = false;
 
   constructor(
@@ -53,19 +45,30 @@ export class QueueRunner {
       onSettlement: (settlement) => this.settler.add(settlement),
       onCommitted: ({ id }) => tools.ends.settled(id),
       onLeft: () => {
-        this.appetite.jobFinished();
+        this.intake.jobFinished();
         this.startBuffered();
         this.planTurn();
+        if (!this.hungry) this.intake.rest();
       },
     });
     this.buffer = new JobBuffer({
-      slots: options.concurrency,
+      slots: () => this.settings.concurrency,
       runsAlone: ({ crashes }) => crashes > 0 && crashes >= options.maxCrashes - 1,
       running: () => this.runs.slots,
       settled: () => this.settler.empty,
       putBack: (jobs) => this.putBack(jobs),
       batchOf: tools.handlers.batchOf,
       onReady: () => this.startBuffered(),
+    });
+    this.intake = new Intake(tools, {
+      ...options,
+      held: () => this.runs.size + this.buffer.size,
+      slots: () => this.settings.concurrency - this.runs.slots,
+      wants: (promised) => this.buffer.wants(promised),
+      isAsleep: () => !this.hungry && this.buffer.size === 0 && !this.buffer.closed && !this.stopped && !this.pause.isOn,
+      receive: (jobs, instanceId) => this.receive(jobs, instanceId),
+      onMore: () => this.turn(),
+      onToken: () => this.wake(),
     });
     this.settler = new Settler(tools.store, {
       onSettled: (id) => tools.ends.settled(id),
@@ -80,6 +83,10 @@ export class QueueRunner {
 
   get queue(): string { return this.options.queue; }
 
+  private get settings(): QueueSettings {
+    return this.tools.settingsOf(this.queue);
+  }
+
   /** Nothing is held here, and nothing is on its way. */
   get idle(): boolean {
     return this.runs.size === 0 && this.buffer.size === 0 && this.settler.empty && !this.awaitsAnswerFrom(Infinity);
@@ -87,7 +94,7 @@ export class QueueRunner {
 
   /** Something was asked of the database before this time, and may yet bring jobs. */
   awaitsAnswerFrom(before: number): boolean {
-    return (this.reserving && this.pace.beganAt < before) || (this.promised > 0 && this.promisedAt < before);
+    return this.intake.awaitsAnswerFrom(before);
   }
 
   /** Whether a job that the database says is held by this process is known here. */
@@ -99,51 +106,33 @@ export class QueueRunner {
     this.wakes++;
     this.hungry = true;
     this.position.workCameIn();
+    this.intake.wake();
     // What was fetched ahead has not started, so a suspension stops it too.
     if (this.buffer.size > 0 && this.tools.isSuspended(this.queue)) this.putBack(this.buffer.clear());
     this.turn();
     this.startBuffered();
   }
 
-  /**
-   * Takes new jobs of this queue at once, if it sleeps with nothing waiting and enough free slots; so
-   * it never takes what another process could start sooner.
-   */
+  /** Takes new jobs of this queue at once, if it sleeps with enough free slots: never what another process could start sooner. */
   takeOver(jobs: readonly NewJob[]): HandOver | undefined {
-    const { lease, handlers, isSuspended } = this.tools;
-    const asleep = !this.hungry && !this.reserving && this.buffer.size === 0 && !this.buffer.closed && !this.stopped && !this.backingOff;
-    const free = this.options.concurrency - this.runs.slots - this.promised;
-    if (!asleep || jobs.length > free || !lease.trusted || isSuspended(this.queue)) return undefined;
-    if (!jobs.every((job) => job.delayMs === 0 && job.runAtMs === null && handlers.get(job.name))) return undefined;
-    const { instanceId } = lease;
-    if (this.promised === 0) this.promisedAt = performance.now();
-    this.promised += jobs.length;
-    return {
-      instanceId,
-      suspensionKeys: this.options.suspensionKeys,
-      settle: (reserved) => {
-        this.promised -= jobs.length;
-        if (!reserved) this.tools.onAnswerLost();
-        this.receive(reserved ?? [], instanceId);
-      },
-    };
+    return this.intake.take(jobs);
   }
 
-  /** Ends a run. What waits here goes back, and is found cancelled there. */
+  /** Ends a job whose cancellation was requested. One that has not started is refused when it is put back, and so cancelled. */
   cancel(id: string, reason: Error): void {
-    const waiting = this.runs.abort(id, reason) ? undefined : this.buffer.remove(id);
-    if (waiting) this.putBack([waiting]);
+    if (!this.runs.abort(id, reason)) this.putBack(this.buffer.remove(id));
   }
 
   /** The lease is gone: nothing that is held here may be settled or run on. */
   loseAll(): void {
     this.buffer.clear();
+    this.intake.lose();
     this.settler.forget();
     this.tools.ends.lostAll();
     this.runs.abortAll((id) => new LostReservationError(`Job ${id} may run elsewhere: this process lost its lease`));
   }
 
-  /** Puts back jobs that are held here and shall not run here. */
+  /** For jobs that are held here and shall not run here. */
   putBack(jobs: readonly Held[]): void {
     for (const job of jobs) this.settler.add(giveBack(job));
   }
@@ -152,15 +141,13 @@ export class QueueRunner {
   async stop(graceMs: number): Promise<void> {
     this.stopped = true;
     this.putBack(this.buffer.clear());
-    await this.runs.idle(graceMs);
-    this.runs.abortAll(() => new ShutdownError('The application is shutting down'));
-    await this.runs.idle(ABORTED_MS);
-    this.runs.giveUp();
+    await stopRuns(this.runs, graceMs);
     const deadline = performance.now() + MAX_DRAIN_MS;
     while (!this.idle && performance.now() < deadline) {
       this.turn();
       await sleep(2);
     }
+    await this.intake.stop();
   }
 
   /**
@@ -168,9 +155,9 @@ export class QueueRunner {
    * one settles the last batch while the other fetches the next. A few finishes wait for a reserve.
    */
   private turn(): void {
-    if (this.backingOff) return;
-    const limit = this.reserving ? 0 : this.limit();
-    const settle = !this.settling && this.settler.pending >= (this.reserving ? SIDE_BY_SIDE : 1);
+    if (this.pause.isOn) return;
+    const limit = this.intake.isBusy ? 0 : this.limit();
+    const settle = !this.settling && this.settler.pending >= (this.intake.isBusy ? SIDE_BY_SIDE : 1);
     if (limit > 0 && settle && this.settler.pending >= SIDE_BY_SIDE) {
       void this.trip(limit, false);
       void this.trip(0, true);
@@ -182,39 +169,47 @@ export class QueueRunner {
   private limit(): number {
     const { lease, isSuspended } = this.tools;
     if (!this.hungry || this.stopped || !lease.trusted || isSuspended(this.queue)) return 0;
-    if (this.buffer.closed || !this.pace.allows()) return 0;
-    return this.appetite.want(this.buffer.wants(this.promised), 0);
+    return this.buffer.closed ? 0 : this.intake.limit();
   }
 
   private async trip(limit: number, settle: boolean): Promise<void> {
     const { wakes, tools } = this;
     const { instanceId } = tools.lease;
     if (settle) this.settling = true;
-    if (limit > 0) {
-      this.reserving = true;
-      this.pace.begin();
-      this.appetite.measure();
-    }
+    if (limit > 0) this.intake.began(limit);
     const after = limit > 0 ? this.position.next() : undefined;
     try {
-      const request = { ...this.options, instanceId, names: tools.handlers.names, limit, after };
-      const { jobs, place } = await this.settler.exchange(request, settle);
-      this.backoff.reset();
+      const { keepMs, groups, rate } = this.settings;
+      const request = { ...this.options, keepMs, limits: { groups, rate }, instanceId, names: this.stopped ? [] : tools.handlers.names, limit, after };
+      const { jobs, place, seen, pulled, waitMs } = await this.settler.exchange(request, settle);
+      this.pause.succeeded();
       if (settle) this.settling = false;
       if (limit > 0) {
-        this.reserving = false;
-        this.position.reached(place, jobs.length >= limit, after === undefined, performance.now() - this.pace.beganAt);
-        this.pace.ended(jobs.length);
-        // Behind a place there may be nothing while there is something before it.
-        this.hungry = jobs.length >= limit || this.wakes > wakes || after !== undefined;
+        const isFull = seen >= limit;
+        this.position.reached(place, isFull, after === undefined, performance.now() - this.intake.pace.beganAt);
+        this.intake.ended(seen, waitMs);
+        // Behind a place there may be nothing while there is something before it, and of a group that another worker
+        // looked at just then something may be left.
+        this.hungry = isFull || this.wakes > wakes || after !== undefined || seen > jobs.length || waitMs !== null;
+        if (!this.hungry) this.intake.rest();
       }
+      if (pulled > 0 || seen > jobs.length) this.blockedMoved(pulled);
       this.receive(jobs, instanceId);
     } catch (error) {
-      if (limit > 0) this.reserving = false;
+      if (limit > 0) this.intake.failed();
       if (settle) this.settling = false;
       if (error instanceof DatabaseUnavailableError && error.mayHaveRun) tools.onAnswerLost();
       this.backOff(error);
     }
+  }
+
+  /** Jobs of groups have become free to run, or wait for a token from now on. */
+  private blockedMoved(pulled: number): void {
+    if (this.settings.hasGroupRate) this.tools.onDueIn(0);
+    if (pulled === 0) return;
+    this.hungry = true;
+    this.wakes++;
+    this.position.workCameIn();
   }
 
   private receive(jobs: readonly ReservedJob[], instanceId: string): void {
@@ -243,7 +238,6 @@ export class QueueRunner {
 
   private backOff(error: unknown): void {
     this.tools.trouble.report(`Queue '${this.queue}' cannot reserve or settle jobs, trying again`, error);
-    this.backingOff = true;
-    setTimeout(() => ((this.backingOff = false), this.wake()), this.backoff.next()).unref();
+    this.pause.begin();
   }
 }

@@ -1,4 +1,4 @@
-import type { KeepMs, ReservationStore } from '../interfaces/ports/index.js';
+import type { KeepMs, Rate, ReservationStore, SlotStore } from '../interfaces/ports/index.js';
 import type { RunTools } from './job-runs.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { ProgressWriter } from './progress-writer.js';
@@ -6,13 +6,23 @@ import type { TroubleLog } from './trouble-log.js';
 
 export interface QueueRunnerOptions {
   readonly queue: string;
-  /** Jobs that run at once. */
-  readonly concurrency: number;
   /** After so many crashes of its process a job is abandoned. */
   readonly maxCrashes: number;
-  readonly keepMs: KeepMs;
   /** Config keys that suspend this queue. */
   readonly suspensionKeys: readonly string[];
+}
+
+/** What may change while the queue runs. */
+export interface QueueSettings {
+  /** Jobs that run at once here. */
+  readonly concurrency: number;
+  /** Jobs that run at once in all processes. */
+  readonly globalConcurrency: number | undefined;
+  readonly rate: Rate | undefined;
+  /** JSON text of what its groups may do. */
+  readonly groups: string;
+  readonly hasGroupRate: boolean;
+  readonly keepMs: KeepMs;
 }
 
 /** Who is told what became of runs that had ended. */
@@ -33,6 +43,8 @@ export interface RunnerTools extends RunTools {
   readonly ends: RunEnds;
   readonly trouble: TroubleLog;
   readonly isSuspended: (queue: string) => boolean;
+  readonly settingsOf: (queue: string) => QueueSettings;
+  readonly slots: SlotStore;
   /** The database may have given jobs to this process whose answer was lost. */
   readonly onAnswerLost: () => void;
   /** A job of this process will be due in so many milliseconds. */

@@ -27,6 +27,8 @@ export class RunningJob implements Job {
   abortReason: Error | undefined;
   /** Its end is being committed by the transaction of its handler: what was told to end may have ended well. */
   committing = false;
+  /** The run has been settled, though the handler may go on. */
+  isOver = false;
   /** Reserves no longer pass over its row. */
   shelved = false;
   private parsedPayload: { value: unknown } | undefined;
@@ -111,7 +113,9 @@ export class RunningJob implements Job {
     return (this.jobLog ??= this.tools.logOf(this));
   }
 
+  /** Of a run that is over it is refused, as its result is: another run may be under way. */
   progress(value: unknown): void {
+    if (this.isOver) return;
     this.tools.saveProgress(this, this.encode(encodeJson(value, 'progress', this.tools.maxPayloadSize), 'progress'));
   }
 

@@ -1,4 +1,5 @@
 import type { SweepStore } from '../interfaces/ports/index.js';
+import type { GroupSweep } from './group-sweep.js';
 import type { Patrol } from './patrol.js';
 import type { QueueRunner } from './queue-runner.js';
 import type { TroubleLog } from './trouble-log.js';
@@ -37,6 +38,7 @@ export class Sweeper {
     private readonly store: SweepStore,
     private readonly runners: ReadonlyMap<string, QueueRunner>,
     private readonly patrol: Patrol,
+    private readonly groups: GroupSweep,
     private readonly isListening: () => boolean,
     private readonly options: SweeperOptions,
     private readonly trouble: TroubleLog,
@@ -87,6 +89,7 @@ export class Sweeper {
     clearTimeout(this.sweepTimer);
     try {
       await this.patrol.look();
+      if (this.patrol.sawBlocked) await this.groups.look([...this.runners.keys()]);
       this.sweptAt = performance.now();
     } catch (error) {
       this.trouble.report('A sweep failed, trying again at the next one', error);
@@ -96,6 +99,14 @@ export class Sweeper {
     if (!this.sweepAgain) return this.planSweep();
     this.sweepAgain = false;
     await this.sweep();
+  }
+
+  /** The limits of these queues have changed: more of their jobs may run now. */
+  async limitsChanged(queues: readonly string[]): Promise<void> {
+    for (const queue of queues) {
+      this.runners.get(queue)?.wake();
+      await this.groups.lookThrough(queue).catch((error: unknown) => this.trouble.report('Blocked groups could not be looked through', error));
+    }
   }
 
   private planSweep(): void {

@@ -17,6 +17,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 interface DriverError {
   code?: string;
+  constraint?: string;
   message?: string;
 }
 
@@ -27,9 +28,15 @@ export function isConnectionError(error: unknown): boolean {
   return CONNECTION_STATES.test(code) || NETWORK_CODES.test(code) || LOST_TEXT.test(message);
 }
 
-/** A serialization failure, deadlock or lock timeout: the same statement may be sent again. */
+const CHECK_VIOLATION = '23514';
+
+/**
+ * A serialization failure, deadlock or lock timeout: the same statement may be sent again. So may one that found the row in
+ * the wrong partition, which has no constraint of a name: the right one was made meanwhile.
+ */
 export function isRetryable(error: unknown): boolean {
-  return RETRYABLE_STATES.has(asDriverError(error).code ?? '');
+  const { code, constraint } = asDriverError(error);
+  return RETRYABLE_STATES.has(code ?? '') || (code === CHECK_VIOLATION && !constraint);
 }
 
 /**

@@ -126,7 +126,7 @@ export class Database {
     const client = await this.checkOut();
     let broken: Error | undefined;
     try {
-      if (!this.prepared.has(client)) return await this.runInTransaction(client, statement, params);
+      if (statement.planning || !this.prepared.has(client)) return await this.runInTransaction(client, statement, params);
       const query = { name: statement.name || undefined, text: statement.text, values: params };
       return (await client.query<Row>(query)).rows;
     } catch (error) {
@@ -139,7 +139,7 @@ export class Database {
 
   /** Sets nothing that outlives the transaction. */
   private async runInTransaction(client: pg.PoolClient, statement: Statement, params: unknown[]): Promise<Row[]> {
-    await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED; ${this.settings('SET LOCAL')}`);
+    await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED; ${this.settings('SET LOCAL', statement.planning)}`);
     try {
       const { rows } = await client.query<Row>(statement.text, params);
       await client.query('COMMIT');
@@ -150,8 +150,8 @@ export class Database {
     }
   }
 
-  private settings(set: 'SET' | 'SET LOCAL'): string {
-    const settings = [`TimeZone = 'UTC'`, `DateStyle = 'ISO'`, NAMES, ...PLANNING, `statement_timeout = ${this.options.queryTimeoutMs}`];
+  private settings(set: 'SET' | 'SET LOCAL', planning: readonly string[] = []): string {
+    const settings = [`TimeZone = 'UTC'`, `DateStyle = 'ISO'`, NAMES, ...PLANNING, ...planning, `statement_timeout = ${this.options.queryTimeoutMs}`];
     return settings.map((setting) => `${set} ${setting}`).join('; ');
   }
 

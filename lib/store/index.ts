@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { ClientConfig } from 'pg';
 import type { SchemaVersion } from '../interfaces/job-queue-stats.interface.js';
 import type { Log } from '../interfaces/ports/index.js';
+import { PgBulkStore } from './bulk.store.js';
 import { PgConfigStore } from './config.store.js';
 import { connectionOptionsOf } from './connection-options.js';
 import { Database } from './database.js';
@@ -28,6 +29,7 @@ export function createStores(database: Database, schema: string) {
   return {
     reservations: new PgReservationStore(database, statements),
     jobs: new PgJobStore(database, statements),
+    bulk: new PgBulkStore(database, statements),
     instances: new PgInstanceStore(database, statements),
     configs: new PgConfigStore(database, statements),
     events: new PgEventStore(database, statements),
@@ -39,6 +41,7 @@ export class Stores {
   private readonly schema: string;
   readonly reservations: PgReservationStore;
   readonly jobs: PgJobStore;
+  readonly bulk: PgBulkStore;
   readonly instances: PgInstanceStore;
   readonly configs: PgConfigStore;
   readonly events: PgEventStore;
@@ -55,6 +58,7 @@ export class Stores {
     ({
       reservations: this.reservations,
       jobs: this.jobs,
+      bulk: this.bulk,
       instances: this.instances,
       configs: this.configs,
       events: this.events,

@@ -6,6 +6,7 @@ import type {
   QueueSurvey,
   RescuedJob,
   RescuePolicy,
+  SlotStore,
   SweepStore,
 } from '../interfaces/ports/index.js';
 import type { Database } from './database.js';
@@ -13,7 +14,7 @@ import { text } from './rows.js';
 import type { Statements } from './statements/index.js';
 
 /** Leases of processes and the sweep, in SQL. */
-export class PgInstanceStore implements LeaseStore, SweepStore {
+export class PgInstanceStore implements LeaseStore, SweepStore, SlotStore {
   constructor(
     private readonly database: Database,
     private readonly statements: Statements,
@@ -58,6 +59,7 @@ export class PgInstanceStore implements LeaseStore, SweepStore {
       strays: held.filter((row) => Number(row['stray']) === 1).map((row) => text(row['id'])),
       dead: first?.['dead'] ? text(first['dead']).split(',') : [],
       nextPage: toPage < Number(first?.['pages']) ? toPage : 0,
+      blocked: Number(first?.['blocked']) === 1,
     };
   }
 
@@ -86,6 +88,16 @@ export class PgInstanceStore implements LeaseStore, SweepStore {
   async shelve(instanceId: string, ids: readonly string[]): Promise<string[]> {
     const rows = await this.database.run(this.statements.shelve, [instanceId, ids], 'marking long runs');
     return rows.map((row) => text(row['id']));
+  }
+
+  async sweepGroups(queue: string, after: string, most: number, policy: string): Promise<string | null> {
+    const [row] = await this.database.run(this.statements.sweepGroups, [queue, after, most, policy], 'looking through blocked groups');
+    return (row?.['last'] as string | null) ?? null;
+  }
+
+  async takeSlots(queue: string, instanceId: string, inUse: number, wanted: number, most: number): Promise<number> {
+    const [row] = await this.database.run(this.statements.takeSlots, [queue, instanceId, inUse, wanted, most], `taking slots of queue '${queue}'`);
+    return Number(row?.['slots'] ?? 0);
   }
 
   async prepareHistory(retentionsMs: readonly number[]): Promise<void> {

@@ -9,6 +9,7 @@ import type {
   Status,
 } from '../interfaces/job-record.interface.js';
 import type { JobChanges, JobStore } from '../interfaces/ports/index.js';
+import { criteriaParams } from './criteria.js';
 import type { Database, Row } from './database.js';
 import { text, toInstanceStatus, toJobRecord } from './rows.js';
 import type { Statements } from './statements/index.js';
@@ -27,22 +28,8 @@ export class PgJobStore implements JobStore {
 
   async find(criteria: JobCriteria, page: PageOptions & { limit: number }): Promise<JobPage> {
     const statement = page.order === 'newest' ? this.statements.findNewestJobs : this.statements.findOldestJobs;
-    const states = criteria.state === undefined ? null : [criteria.state].flat();
-    const rows = await this.database.run(
-      statement,
-      [
-        criteria.queue ?? null,
-        criteria.name ?? null,
-        states,
-        criteria.payload === undefined ? null : JSON.stringify(criteria.payload),
-        criteria.enqueuedAfter?.getTime() ?? null,
-        criteria.enqueuedBefore?.getTime() ?? null,
-        page.cursor ?? null,
-        page.limit + 1,
-        criteria.tags === undefined ? null : JSON.stringify({ tags: [criteria.tags].flat() }),
-      ],
-      'finding jobs',
-    );
+    const params = [...criteriaParams(criteria), page.cursor ?? null, page.limit + 1];
+    const rows = await this.database.run(statement, params, 'finding jobs');
     const jobs = rows.slice(0, page.limit).map(toJobRecord);
     return { jobs, nextCursor: rows.length > page.limit ? jobs.at(-1)?.id : undefined };
   }
@@ -123,6 +110,7 @@ function toQueueStatus(queue: string, row: Row | undefined, suspended: boolean):
     available: Number(row?.['available'] ?? 0),
     reserved: Number(row?.['reserved'] ?? 0),
     held: Number(row?.['held'] ?? 0),
+    blocked: Number(row?.['blocked'] ?? 0),
     oldestDueMs: oldest === null || oldest === undefined ? null : Number(oldest),
   };
 }

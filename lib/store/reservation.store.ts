@@ -9,8 +9,11 @@ import type {
   Reserver,
   ReservationStore,
   ReservedJob,
+  StoredJob,
+  UniqueKey,
 } from '../interfaces/ports/index.js';
 import type { EntityManager } from 'typeorm';
+import type { EnqueueOutcome } from '../interfaces/enqueue.interface.js';
 import type { Database, Row } from './database.js';
 import { text } from './rows.js';
 import type { Statements } from './statements/index.js';
@@ -29,6 +32,17 @@ export class PgReservationStore implements EnqueueStore, ReservationStore {
     else await this.database.run(statement, params, 'storing jobs');
   }
 
+  async insertUnique(jobs: readonly NewJob[], manager?: EntityManager): Promise<StoredJob[]> {
+    const unique = jobs.map((job) => job.unique as UniqueKey);
+    const params = [...toColumns(jobs), unique.map(({ key }) => key), sparse(unique, ({ forMs }) => forMs), unique[0]?.onConflict];
+    const { insertUnique } = this.statements;
+    const rows = manager
+      ? await this.database.runWith(manager, insertUnique, params, 'storing jobs')
+      : await this.database.run(insertUnique, params, 'storing jobs');
+    const stored = new Map(rows.map((row) => [row['asked'], { id: text(row['id']), outcome: text(row['outcome']) as EnqueueOutcome }]));
+    return jobs.map(({ id }) => stored.get(id) as StoredJob);
+  }
+
   async insertReserved(jobs: readonly NewJob[], reserver: Reserver): Promise<ReservedJob[]> {
     const params = [...toColumns(jobs), reserver.instanceId, reserver.suspensionKeys];
     const rows = await this.database.run(this.statements.insertReserved, params, 'storing jobs');
@@ -43,9 +57,9 @@ export class PgReservationStore implements EnqueueStore, ReservationStore {
   }
 
   async exchange(exchange: Exchange): Promise<Exchanged> {
-    const { finishes, keepMs, after } = exchange;
+    const { finishes, keepMs, after, limits: { groups, rate } } = exchange;
     const rows = await this.database.run(
-      this.statements.exchange,
+      rate ? this.statements.exchangeRated : this.statements.exchange,
       [
         exchange.queue,
         exchange.limit,
@@ -62,6 +76,8 @@ export class PgReservationStore implements EnqueueStore, ReservationStore {
         after?.priority ?? -32_768,
         after?.runAt ?? '-infinity',
         after?.id ?? '00000000-0000-0000-0000-000000000000',
+        groups,
+        ...(rate ? [rate.rate, rate.burst] : []),
       ],
       `reserving jobs of queue '${exchange.queue}'`,
     );
@@ -71,6 +87,9 @@ export class PgReservationStore implements EnqueueStore, ReservationStore {
       jobs: taken.map((row) => toReservedJob(row, exchange.queue, reservedAt)),
       place: first && taken.length > 0 ? toPlace(first) : undefined,
       lost: first?.['lost'] ? text(first['lost']).split(',') : [],
+      seen: Number(first?.['seen'] ?? 0),
+      pulled: Number(first?.['pulled'] ?? 0),
+      waitMs: typeof first?.['wait_ms'] === 'string' ? Number(first['wait_ms']) : null,
     };
   }
 
@@ -101,7 +120,8 @@ export class PgReservationStore implements EnqueueStore, ReservationStore {
 /** New jobs as the columns that the statements take. */
 function toColumns(jobs: readonly NewJob[]): unknown[] {
   const { queue = '', name = '' } = jobs[0] ?? {};
-  const notifying = notifyingAmong(jobs);
+  const followers = followersAmong(jobs);
+  const notifying = notifyingAmong(followers.size > 0 ? jobs.filter((job) => !followers.has(job)) : jobs);
   return [
     jobs.map((job) => job.id),
     jobs.map((job) => job.payload),
@@ -114,7 +134,27 @@ function toColumns(jobs: readonly NewJob[]): unknown[] {
     sparse(jobs, (job) => job.options),
     sparse(jobs, (job) => job.delayMs || null),
     sparse(jobs, (job) => job.runAtMs),
+    sparse(jobs, (job) => job.group),
+    sparse(jobs, (job) => (followers.has(job) ? 1 : null)),
   ];
+}
+
+const NONE: ReadonlySet<NewJob> = new Set();
+
+/**
+ * Jobs that may as well be stored as blocked: another one of their group, due now like them and at least as urgent, is stored
+ * with them, and whoever runs it, or takes it away, lets the next ones go.
+ */
+function followersAmong(jobs: readonly NewJob[]): ReadonlySet<NewJob> {
+  if (!jobs.some((job) => job.group !== null)) return NONE;
+  const leaders = new Map<string, NewJob>();
+  const grouped = jobs.filter((job) => job.group !== null && job.delayMs === 0 && job.runAtMs === null);
+  for (const job of grouped) {
+    const key = `${job.queue}\n${job.group}`;
+    const leader = leaders.get(key);
+    if (!leader || job.priority < leader.priority) leaders.set(key, job);
+  }
+  return new Set(grouped.filter((job) => leaders.get(`${job.queue}\n${job.group}`) !== job));
 }
 
 /**

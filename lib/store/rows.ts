@@ -24,6 +24,7 @@ export function toJobRecord(row: Row): JobRecord {
     result: json(row['result']),
     failure: json(row['failure']) as JobRecord['failure'],
     tags: toTags(json(row['tags'])),
+    group: (row['group_key'] as string | null) ?? null,
   };
 }
 

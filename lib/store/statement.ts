@@ -12,6 +12,8 @@ export interface Statement {
   /** Name of the prepared statement. */
   readonly name: string;
   readonly text: string;
+  /** Settings of the planner for this statement alone, which is planned for the values of each call. */
+  readonly planning?: readonly string[];
 }
 
 /** The names that statements are written with. */

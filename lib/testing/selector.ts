@@ -9,7 +9,7 @@ import type { JobDefinition, PayloadOf, ResultOf } from '../interfaces/job-defin
 import type { JobCriteria, JobRecord } from '../interfaces/job-record.interface.js';
 
 /** Which jobs: those of a definition or a name, or the one with an id. */
-export type JobSelector = JobDefinition<never, unknown, unknown> | EnqueuedJob<unknown> | string;
+export type JobSelector = JobDefinition<never, unknown, unknown> | Pick<EnqueuedJob<unknown>, 'id' | 'queue'> | string;
 
 /** Some of a payload's properties, at any depth. */
 export type PartOf<T> = T extends object ? { [Key in keyof T]?: PartOf<T[Key]> } : T;

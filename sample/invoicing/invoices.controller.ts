@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import {
   Controller,
+  Delete,
   Get,
   HttpCode,
   NotFoundException,
@@ -29,6 +30,12 @@ export class InvoicesController {
   @HttpCode(202)
   async request(@Param('id', ParseUUIDPipe, OrderByIdPipe) order: OrderEntity) {
     return this.views.of(await this.invoicing.request(order.id));
+  }
+
+  /** Answers how many jobs it was. */
+  @Delete('invoice')
+  async withdraw(@Param('id', ParseUUIDPipe, OrderByIdPipe) order: OrderEntity) {
+    return this.invoicing.withdraw(order.id);
   }
 
   @Get('invoice.pdf')

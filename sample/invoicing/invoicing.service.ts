@@ -1,7 +1,7 @@
 // Enqueues an invoice by hand: while automatic invoicing is off, or to send one again.
 import { ConflictException, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { JobQueue, type JobState } from 'nestjs-notify-queue';
+import { type BulkResult, JobQueue, type JobState } from 'nestjs-notify-queue';
 import type { DataSource } from 'typeorm';
 import { OrderEntity } from '../orders/order.entity.js';
 import { RenderInvoice } from './invoice.jobs.js';
@@ -29,6 +29,11 @@ export class InvoicingService {
       await manager.update(OrderEntity, orderId, fresh);
       return Object.assign(order, fresh);
     });
+  }
+
+  /** Whatever is still to come of it: a job that waits never runs, one that runs is told to end. */
+  async withdraw(orderId: string): Promise<BulkResult> {
+    return this.jobQueue.cancelMany({ payload: { orderId } }, { abort: true });
   }
 
   private async refuseWhileUnderWay(order: OrderEntity): Promise<void> {

@@ -69,6 +69,16 @@ describe('invoicing', () => {
     await expect(app.get(InvoicingService).request(order.id)).rejects.toThrow('is under way');
   });
 
+  it('withdraws what is still to come of an invoice', async () => {
+    const order = await place();
+    const other = await place();
+    expect(await app.get(InvoicingService).withdraw(order.id)).toMatchObject({ matched: 1, changed: 1, complete: true });
+    await jobs.drain();
+    expect(await jobs.queue.get(order.renderJobId!)).toMatchObject({ state: 'cancelled' });
+    expect(await jobs.queue.get(other.renderJobId!)).toMatchObject({ state: 'completed' });
+    await app.get(InvoicingService).request(order.id);
+  });
+
   it('mails again later what the mail server refused, and gives up after six times', async () => {
     await jobs.configs.set(MAIL_FAULT_RATE, '1');
     await place();

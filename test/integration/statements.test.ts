@@ -27,7 +27,8 @@ interface Expectation {
 
 const EXPECTATIONS: Record<keyof Statements, Expectation> & Record<string, Expectation> = {
   exchange: { params: SAMPLE_PARAMS.exchange, indexes: ['jobs_available_idx', ...JOB] },
-  'exchange of nothing': { params: [...SAMPLE_PARAMS.exchange.slice(0, 5), ...NO_FINISHES, ...START], indexes: ['jobs_available_idx', ...JOB] },
+  'exchange of nothing': { params: [...SAMPLE_PARAMS.exchange.slice(0, 5), ...NO_FINISHES, ...START, '{}'], indexes: ['jobs_available_idx', ...JOB] },
+  exchangeRated: { params: SAMPLE_PARAMS.exchangeRated, indexes: ['jobs_available_idx', ...JOB] },
   finishJob: { params: SAMPLE_PARAMS.finishJob, indexes: JOB },
   rowFate: { params: SAMPLE_PARAMS.rowFate, indexes: JOB },
   requeue: { params: SAMPLE_PARAMS.requeue, indexes: JOB },
@@ -47,8 +48,19 @@ const EXPECTATIONS: Record<keyof Statements, Expectation> & Record<string, Expec
   holdJob: { params: SAMPLE_PARAMS.holdJob, indexes: JOB },
   releaseJob: { params: SAMPLE_PARAMS.releaseJob, indexes: JOB },
   watchJob: { params: SAMPLE_PARAMS.watchJob, indexes: JOB },
+  pickLiveJobs: { params: SAMPLE_PARAMS.pickLiveJobs, indexes: JOB },
+  pickFinishedJobs: { params: SAMPLE_PARAMS.pickFinishedJobs, indexes: ['job_history_pkey'] },
+  cancelJobs: { params: SAMPLE_PARAMS.cancelJobs, indexes: JOB },
+  holdJobs: { params: SAMPLE_PARAMS.holdJobs, indexes: JOB },
+  releaseJobs: { params: SAMPLE_PARAMS.releaseJobs, indexes: JOB },
+  updateJobs: { params: SAMPLE_PARAMS.updateJobs, indexes: JOB },
+  moveJobs: { params: SAMPLE_PARAMS.moveJobs, indexes: JOB },
+  retryJobs: { params: SAMPLE_PARAMS.retryJobs, indexes: ['job_history_pkey'] },
   insertJobs: { params: SAMPLE_PARAMS.insertJobs, indexes: [] },
   insertJobsOnce: { params: SAMPLE_PARAMS.insertJobsOnce, indexes: ['job_history_pkey'] },
+  insertUnique: { params: SAMPLE_PARAMS.insertUnique, indexes: [] },
+  sweepGroups: { params: SAMPLE_PARAMS.sweepGroups, indexes: [] },
+  takeSlots: { params: SAMPLE_PARAMS.takeSlots, indexes: [] },
   insertReserved: { params: SAMPLE_PARAMS.insertReserved, indexes: [] },
   listInstances: { params: SAMPLE_PARAMS.listInstances, indexes: [], scans: ['jobs'] },
   countJobs: { params: SAMPLE_PARAMS.countJobs, indexes: [], scans: ['jobs'] },
@@ -134,6 +146,17 @@ describe.each(Object.keys(STATISTICS))('on 100,000 jobs, %s,', (statistics) => {
       expect(plan.indexes).toEqual(expect.arrayContaining([...indexes]));
       for (const condition of plan.conditionsOf('jobs_available_idx')) expect(condition).toContain('queue = ');
       for (const condition of plan.conditionsOf('jobs_due_idx')) expect(condition).toContain('queue = ');
+    });
+
+    it.each(['pickLiveJobs', 'pickFinishedJobs'] as const)('%s walks its index in order, so that its limit bounds what it reads', async (name) => {
+      const statement = STATEMENTS[name];
+      for (const setting of statement.planning ?? []) await query(`SET ${setting}`);
+      const plan = await explain(query, statement.text, SAMPLE_PARAMS[name]);
+      for (const setting of statement.planning ?? []) await query(`RESET ${setting.split(' ')[0]}`);
+      expect(plan.kinds).not.toContain('Sort');
+      expect(plan.kinds).not.toContain('Incremental Sort');
+      expect(plan.kinds).not.toContain('Bitmap Heap Scan');
+      expect(plan.kinds).toContain(name === 'pickLiveJobs' ? 'Index Scan' : 'Merge Append');
     });
 
     it('the reserve takes jobs in the order of the index', async () => {

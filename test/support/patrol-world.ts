@@ -62,7 +62,7 @@ export class PatrolWorld {
         this.trouble.patrol?.();
         const end = fromPage + pages;
         const strays = this.strays.filter(({ page }) => page >= fromPage && page < end).map(({ id }) => id);
-        return { mine: [...this.held], strays, dead: [...this.dead], nextPage: end < this.pages ? end : 0 };
+        return { mine: [...this.held], strays, dead: [...this.dead], nextPage: end < this.pages ? end : 0, blocked: false };
       },
       rescue: async (_policy, ids) => {
         this.rescues.push([...ids]);

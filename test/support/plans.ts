@@ -17,6 +17,8 @@ export interface Plan {
   readonly indexes: string[];
   /** Conditions by which an index is entered. */
   conditionsOf(index: string): string[];
+  /** Kinds of all nodes. */
+  readonly kinds: string[];
   /** Kinds of the nodes in the CTE of this name. */
   kindsIn(cte: string): string[];
 }
@@ -52,6 +54,7 @@ function readPlan(root: PlanNode): Plan {
       .map((node) => node['Relation Name'] ?? node['Index Name'] ?? '')
       .filter((name) => /^(?:jobs|job_history)/.test(name)),
     indexes: [...new Set(nodes.flatMap((node) => nameOf(node['Index Name']) ?? []))].sort(),
+    kinds: nodes.map((node) => node['Node Type']),
     conditionsOf: (index) =>
       nodes.filter((node) => nameOf(node['Index Name']) === index).map((node) => node['Index Cond'] ?? ''),
     kindsIn: (cte) =>

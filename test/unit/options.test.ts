@@ -62,8 +62,9 @@ describe('resolveOptions', () => {
       leaseMs: 15_000, queryTimeoutMs: 10_000, shutdownGraceMs: 20_000, migrations: 'check', maxPayloadSize: 1_048_576, maxCrashes: 3, resolveManager: undefined,
     });
     expect(defaults).toEqual({
-      concurrency: 10, maxJobTimeMs: 3_600_000, failureMode: { mode: 'abandon' }, successMode: { mode: 'none' }, retryDelayMs: 15_000,
+      concurrency: 10, maxJobTimeMs: 3_600_000, abortGraceMs: 1_000, failureMode: { mode: 'abandon' }, successMode: { mode: 'none' }, retryDelayMs: 15_000,
       perQueueSuspension: true, keepCompletedMs: 7 * DAY_MS, keepAbandonedMs: 30 * DAY_MS,
+      globalConcurrency: undefined, rate: undefined, groupConcurrency: 1, groupRate: undefined,
     });
     expect(queues.size).toBe(0);
   });
@@ -72,10 +73,10 @@ describe('resolveOptions', () => {
     const options = resolveOptions({
       retention: { completed: '1d' },
       defaults: { concurrency: 3, retention: { abandoned: 'forever' } },
-      queues: { mail: { maxJobTime: '5m', retention: { completed: 'none' } }, fax: { retention: 'none', perQueueSuspension: false } },
+      queues: { mail: { maxJobTime: '5m', abortGrace: 0, retention: { completed: 'none' } }, fax: { retention: 'none', perQueueSuspension: false } },
     });
     expect(options.defaults).toMatchObject({ concurrency: 3, keepCompletedMs: DAY_MS, keepAbandonedMs: Infinity });
-    expect(queueOptionsOf(options, 'mail')).toMatchObject({ concurrency: 3, maxJobTimeMs: 300_000, keepCompletedMs: null, keepAbandonedMs: Infinity });
+    expect(queueOptionsOf(options, 'mail')).toMatchObject({ concurrency: 3, maxJobTimeMs: 300_000, abortGraceMs: 0, keepCompletedMs: null, keepAbandonedMs: Infinity });
     expect(queueOptionsOf(options, 'fax')).toMatchObject({ keepCompletedMs: null, keepAbandonedMs: null });
     expect(queueOptionsOf(options, 'other')).toBe(options.defaults);
     expect(suspensionKeysOf(options, 'mail')).toEqual(['suspended', 'mail_suspended']);
@@ -121,7 +122,7 @@ describe('run options', () => {
   it('come back from the database as they went', () => {
     const modes = [Abandon(), Retry({ times: 3, delay: '5s', finally: Move({ queue: 'dead' }) }), ExponentialRetry({ times: 2, jitter: true, finally: Custom })];
     for (const failureMode of modes) {
-      const settings = readRunOptions(new OptionReader({ failureMode, successMode: LogSuccess(), maxJobTime: '1m' }, 'x'));
+      const settings = readRunOptions(new OptionReader({ failureMode, successMode: LogSuccess(), maxJobTime: '1m', abortGrace: 0 }, 'x'));
       expect(decodeRunSettings(encodeRunSettings(settings))).toEqual(JSON.parse(JSON.stringify(settings)));
     }
     const custom = readRunOptions(new OptionReader({ failureMode: Custom, successMode: Custom }, 'x'));
@@ -131,7 +132,7 @@ describe('run options', () => {
   });
 
   it('survive whatever somebody wrote into the row', () => {
-    const odd = ['null', '5', '"x"', 'true', '[]', '{"failureMode":5}', '{"failureMode":{"type":"x"},"maxJobTimeMs":-1,"successMode":[]}'];
+    const odd = ['null', '5', '"x"', 'true', '[]', '{"failureMode":5}', '{"failureMode":{"type":"x"},"maxJobTimeMs":-1,"abortGraceMs":"x","successMode":[]}'];
     for (const text of odd) expect(decodeRunSettings(text)).toEqual({});
   });
 

@@ -22,7 +22,8 @@
  * @property {Record<string, unknown>} settings what is not at its default
  * @property {(queues: string[]) => Promise<void>} setup creates the tables; once a database
  * @property {(queue: string, job: Job) => Promise<unknown>} enqueue resolves when the job is committed
- * @property {(queue: string, jobs: Job[], delaySeconds?: number) => Promise<unknown>} enqueueMany
+ * @property {(queue: string, jobs: Job[], delaySeconds?: number, grouped?: boolean) => Promise<unknown>} enqueueMany
+ *   `grouped`: each in a group of its own
  * @property {(handlers: Record<string, Handler>) => Promise<void>} work starts to run the jobs of these
  *   queues; the first thing that a process asks for, if at all
  * @property {(queue: string) => Promise<number>} remaining jobs that are waiting or running
@@ -31,6 +32,7 @@
  *   enqueues in a transaction of the caller, which stays open while `inside` runs
  * @property {(queue: string) => Promise<void>} [suspend] no process starts jobs of the queue until `resume`
  * @property {(queue: string) => Promise<void>} [resume]
+ * @property {(queue: string, jobs: number) => Promise<void>} [blockGroups] puts in jobs of two groups that are full
  * @property {(jobs: number) => Promise<void>} [fillHistory] puts finished jobs into the history
  */
 export {};

@@ -47,3 +47,15 @@ export async function fillHistory(dataSource, jobs) {
     [jobs],
   );
 }
+
+/** Jobs of two groups with one slot each, which a job has that is to be repeated tomorrow. */
+export async function blockGroups(dataSource, queue, jobs) {
+  await dataSource.query(
+    `INSERT INTO notify_queue.jobs (queue, name, group_key, blocked, slot, run_at, due_at, payload, notify)
+     SELECT $1, $1 || '.job', 'full-' || n % 2, n > 2, CASE WHEN n <= 2 THEN false END, now() - interval '1 hour',
+       CASE WHEN n <= 2 THEN now() + interval '1 day' ELSE 'infinity' END, '{"n": -1}', false
+     FROM generate_series(1, $2::int) n`,
+    [queue, jobs],
+  );
+  await dataSource.query(`INSERT INTO notify_queue.job_groups (queue, key, running) VALUES ($1, 'full-0', 1), ($1, 'full-1', 1)`, [queue]);
+}

@@ -6,9 +6,9 @@ import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { packageRoot, versionIn } from '../package-root.mjs';
-import { fillHistory, replaceTrigger } from './ours-tables.mjs';
+import { blockGroups, fillHistory, replaceTrigger } from './ours-tables.mjs';
 
-const { JobHandler, JobQueue, NotifyQueueModule } = await import(pathToFileURL(join(packageRoot, 'dist/lib/index.js')).href);
+const { defineJob, JobHandler, JobQueue, NotifyQueueModule } = await import(pathToFileURL(join(packageRoot, 'dist/lib/index.js')).href);
 
 /** This package in a Nest application context, with its default options unless a scenario says otherwise. */
 export default class Ours {
@@ -39,7 +39,8 @@ export default class Ours {
     await (await this.#jobQueue()).enqueue(`${queue}.job`, job, { queue });
   }
 
-  async enqueueMany(queue, jobs, delaySeconds) {
+  async enqueueMany(queue, jobs, delaySeconds, grouped) {
+    if (grouped) return void (await (await this.#jobQueue()).enqueueMany(groupedJob(queue), jobs));
     await (await this.#jobQueue()).enqueueMany(`${queue}.job`, jobs, { queue, ...(delaySeconds && { delay: delaySeconds * 1_000 }) });
   }
 
@@ -80,6 +81,10 @@ export default class Ours {
     await fillHistory(await this.#dataSource(), jobs);
   }
 
+  async blockGroups(queue, jobs) {
+    await blockGroups(await this.#dataSource(), queue, jobs);
+  }
+
   async close() {
     await (await this.#app)?.close();
   }
@@ -112,6 +117,11 @@ export default class Ours {
     })(AppModule);
     return NestFactory.createApplicationContext(AppModule, { logger: false, abortOnError: false });
   }
+}
+
+/** Each job in a group of its own. */
+function groupedJob(queue) {
+  return defineJob(`${queue}.job`, { queue, group: ({ n }) => `group-${n}` });
 }
 
 /** What `@JobHandler(...)` above a method does, in plain JavaScript. */

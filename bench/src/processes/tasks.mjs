@@ -35,10 +35,14 @@ export class Tasks {
   }
 
   /** Puts jobs into a queue, in large batches. */
-  async fill({ queue, jobs, delaySeconds }) {
+  async fill({ queue, jobs, delaySeconds, grouped }) {
     for (let done = 0; done < jobs; done += FILL_BATCH) {
-      await this.adapter.enqueueMany(queue, payloads(Math.min(FILL_BATCH, jobs - done), done), delaySeconds);
+      await this.adapter.enqueueMany(queue, payloads(Math.min(FILL_BATCH, jobs - done), done), delaySeconds, grouped);
     }
+  }
+
+  async blockGroups({ queue, jobs }) {
+    await this.adapter.blockGroups(queue, jobs);
   }
 
   async fillHistory({ jobs }) {

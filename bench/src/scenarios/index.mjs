@@ -1,5 +1,6 @@
 import backlog from './backlog.mjs';
 import enqueue from './enqueue.mjs';
+import groups from './groups.mjs';
 import idle from './idle.mjs';
 import latency from './latency.mjs';
 import longRunning from './long-running.mjs';
@@ -28,5 +29,6 @@ export const scenarios = {
   backlog,
   'long-running': longRunning,
   pinned,
+  groups,
   idle,
 };

@@ -11,7 +11,7 @@ export function style(format: Format, text: string): string {
 const COLOURS: Record<JobState, Format> = {
   scheduled: 'blue',
   available: 'cyan',
-  held: 'magenta',
+  blocked: 'magenta', held: 'magenta',
   reserved: 'yellow',
   completed: 'green',
   abandoned: 'red',

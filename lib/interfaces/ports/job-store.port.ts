@@ -1,55 +1,6 @@
-import type { EntityManager } from 'typeorm';
 import type { CancelResult, FinalState, JobCriteria, JobPage, JobRecord, PageOptions, Status } from '../job-record.interface.js';
 import type { Finish, Requeue } from '../../core/settlement.js';
-
-/** A row to be stored by an enqueue. */
-export interface NewJob {
-  readonly id: string;
-  readonly queue: string;
-  readonly name: string;
-  /** JSON text. */
-  readonly payload: string;
-  readonly priority: number;
-  readonly delayMs: number;
-  /** Milliseconds since 1970, or null for "after the delay". */
-  readonly runAtMs: number | null;
-  /** JSON text of the run options that this enqueue overrides, or null. */
-  readonly options: string | null;
-}
-
-/** A job as a worker is handed it. Texts are parsed by whoever needs them. */
-export interface ReservedJob {
-  readonly id: string;
-  readonly queue: string;
-  readonly name: string;
-  readonly payload: string;
-  readonly attempt: number;
-  readonly crashes: number;
-  readonly reservation: number;
-  readonly enqueuedAt: string;
-  /** When it was first due, null for at once. */
-  readonly runAt: string | null;
-  readonly reservedAt: string;
-  readonly failureState: string | null;
-  readonly options: string | null;
-}
-
-/** Who takes new jobs at once. */
-export interface Reserver {
-  readonly instanceId: string;
-  readonly suspensionKeys: readonly string[];
-}
-
-/** Stores new jobs. */
-export interface EnqueueStore {
-  /**
-   * In one statement. With `manager`, in its transaction. With `once`, jobs whose id exists, live or in the
-   * history, are passed over.
-   */
-  insert(jobs: readonly NewJob[], manager?: EntityManager, once?: boolean): Promise<void>;
-  /** Stores jobs of one queue as reserved by this process; resolves to those that are. */
-  insertReserved(jobs: readonly NewJob[], reserver: Reserver): Promise<ReservedJob[]>;
-}
+import type { ReservedJob } from './enqueue-store.port.js';
 
 /** Milliseconds that the history keeps a job of each outcome: Infinity for ever, null not at all. */
 export type KeepMs = Readonly<Record<FinalState, number | null>>;
@@ -74,6 +25,22 @@ export interface Exchange {
   readonly suspensionKeys: readonly string[];
   /** Reserve jobs behind this place only; undefined from the beginning. */
   readonly after: Place | undefined;
+  readonly limits: ExchangeLimits;
+}
+
+/** How many jobs of a queue may start. */
+export interface ExchangeLimits {
+  /** JSON text of `GroupPolicy`. */
+  readonly groups: string;
+  /** Of the queue. */
+  readonly rate: Rate | undefined;
+}
+
+/** A token bucket. */
+export interface Rate {
+  /** Tokens a second. */
+  readonly rate: number;
+  readonly burst: number;
 }
 
 export interface Exchanged {
@@ -82,6 +49,12 @@ export interface Exchanged {
   readonly place: Place | undefined;
   /** Finishes that changed nothing, because the reservation was no longer held. */
   readonly lost: readonly string[];
+  /** Jobs that the reserve looked at: those it took, and those whose group is full. */
+  readonly seen: number;
+  /** Jobs that were blocked and may run now. */
+  readonly pulled: number;
+  /** Milliseconds until there is a token again; null when it does not matter. */
+  readonly waitMs: number | null;
 }
 
 export interface Refused {
@@ -107,6 +80,8 @@ export interface Patrolled {
   readonly dead: readonly string[];
   /** Where the next part begins; 0 after the last. */
   readonly nextPage: number;
+  /** There are blocked jobs. */
+  readonly blocked: boolean;
 }
 
 /** Reserves and settles: the hot path. */
@@ -137,6 +112,12 @@ export interface LeaseStore {
   unregister(instanceId: string): Promise<void>;
   /** Ends the lease of a process, so that others look for what it still holds. */
   expire(instanceId: string): Promise<void>;
+}
+
+/** Slots of queues whose concurrency is limited over all processes. */
+export interface SlotStore {
+  /** Asks for `wanted` slots in all, of which `inUse` cannot be given up. Resolves to how many may be used. */
+  takeSlots(queue: string, instanceId: string, inUse: number, wanted: number, most: number): Promise<number>;
 }
 
 /** What there is to do in a queue. */
@@ -177,6 +158,8 @@ export interface SweepStore {
   holdings(instanceId: string, ids: readonly string[]): Promise<Holding[]>;
   /** Takes jobs that run long here out of the way of the reserves. Resolves to the ids it could. */
   shelve(instanceId: string, ids: readonly string[]): Promise<string[]>;
+  /** Looks through so many blocked groups behind one of them. Resolves to the last one, null at the end. */
+  sweepGroups(queue: string, after: string, most: number, policy: string): Promise<string | null>;
   /** Prepares history partitions for jobs kept this long. */
   prepareHistory(retentionsMs: readonly number[]): Promise<void>;
   /** Drops history past its time. Resolves to the partitions dropped. */

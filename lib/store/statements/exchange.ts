@@ -8,10 +8,12 @@ import { HISTORY_FROM_JOB } from './history-columns.js';
  * finishes as arrays: $6 ids, $7 reservations, $8 states, $9 results, $10 failures, $11 progress values
  * that were not stored yet, where null is an array of nulls, of which a state stands for 'completed';
  * $12 milliseconds to keep a completed, an abandoned, a cancelled job;
- * $13 to $15 the place to start at: priority, due time and id of the last job that was reserved.
+ * $13 to $15 the place to start at: priority, due time and id of the last job that was reserved; $16 the policy of the queue's
+ * groups as JSON. Where the queue has a rate: $17 tokens a second, $18 the burst.
  *
  * The first row tells of the settlement and of the place, each other row of a job, in order, with `run_at` where it was
- * not due at once.
+ * not due at once. `seen` is how many the reserve looked at, of which some may have become blocked; `pulled` how many blocked
+ * jobs may run now; `wait_ms` when there is a token again.
  *
  * Indexes: jobs_pkey for the finishes, jobs_available_idx for the reserve: no sort, and of live jobs it passes
  * over only what runs at this moment or has no handler here. Neither is written to.
@@ -24,9 +26,19 @@ import { HISTORY_FROM_JOB } from './history-columns.js';
  * then. No number in a row, whoever wrote it, makes the reserve fail, and a reservation is one that JavaScript can tell
  * from the next. A suspended queue, or a process whose row is gone from `job_instances`, reserves nothing.
  */
-export const exchange = ({ schema, channels }: StatementNames): Statement => ({
-  name: 'nq_exchange',
-  text: `
+export const exchange = (names: StatementNames): Statement => ({ name: 'nq_exchange', text: exchangeText(names, '$2', 'NULL::float8') });
+
+/** The same for a queue with a rate: reserves no more than there are tokens. */
+export const exchangeRated = (names: StatementNames): Statement => ({
+  name: 'nq_exchange_rated',
+  text: exchangeText(
+    names,
+    `(SELECT ${names.schema}.rate_take($1, $2::int, $17::float8, $18::int))`,
+    `${names.schema}.rate_left($1, (SELECT count(*) FROM taken)::int)`,
+  ),
+});
+
+const exchangeText = ({ schema, channels }: StatementNames, limit: string, waitMs: string): string => `
 WITH finish AS MATERIALIZED (
   SELECT id, reservation, COALESCE(state, 'completed') AS outcome, result, failure AS problem, progress AS last_progress,
     CASE state WHEN 'abandoned' THEN ($12::float8[])[2] WHEN 'cancelled' THEN ($12::float8[])[3] ELSE ($12::float8[])[1] END AS keep_ms
@@ -42,21 +54,33 @@ WITH finish AS MATERIALIZED (
     statement_timestamp(), ${fromNow('COALESCE(keep_ms, 3600000)')}
   FROM gone WHERE keep_ms IS NOT NULL OR watched
 ), settled AS MATERIALIZED (
-  SELECT count(*) AS jobs, count(pg_notify(${channels.signals}, id::text)) FILTER (WHERE watched) AS told FROM gone
+  SELECT count(*) AS jobs, count(pg_notify(${channels.signals}, id::text)) FILTER (WHERE watched) AS told,
+    CASE WHEN count(group_key) > 0 THEN ${schema}.group_leave($1, array_agg(group_key) FILTER (WHERE group_key IS NOT NULL),
+      array_agg((slot IS NOT NULL)::int) FILTER (WHERE group_key IS NOT NULL), $4::text[]) END AS pulled
+  FROM gone
 ), picked AS MATERIALIZED (
-  SELECT ctid, priority, run_at, id FROM ${schema}.jobs
+  SELECT ctid, priority, run_at, id, CASE WHEN slot IS NOT TRUE THEN group_key END AS asks, slot IS NOT NULL AS owns FROM ${schema}.jobs
   WHERE queue = $1 AND due_at IS NULL AND reserved_by IS NULL AND name = ANY ($4::text[])
     AND (priority, run_at, id) > ($13::smallint, $14::timestamptz, $15::uuid)
     AND (SELECT jobs FROM settled) >= 0
     AND EXISTS (SELECT FROM ${schema}.job_instances i WHERE i.id = $3::uuid AND i.expires_at > clock_timestamp())
     AND NOT EXISTS (SELECT FROM ${schema}.job_configs c WHERE c.key = ANY ($5::text[]) AND c.value = 'true')
   ORDER BY priority, run_at, id
-  LIMIT $2 FOR UPDATE SKIP LOCKED
+  LIMIT ${limit} FOR UPDATE SKIP LOCKED
+), admitted AS MATERIALIZED (
+  SELECT CASE WHEN count(asks) > 0 THEN ${schema}.group_admit($1, array_agg(id) FILTER (WHERE asks IS NOT NULL),
+    array_agg(asks) FILTER (WHERE asks IS NOT NULL), array_agg(owns::int) FILTER (WHERE asks IS NOT NULL),
+    array_agg(priority) FILTER (WHERE asks IS NOT NULL), array_agg(run_at) FILTER (WHERE asks IS NOT NULL), $16::jsonb, $4::text[]) END AS ids,
+    count(*) AS seen
+  FROM picked
 ), taken AS (
   UPDATE ${schema}.jobs j
   SET reserved_by = $3::uuid, reserved_at = statement_timestamp(),
-    reservation = least(greatest(j.reservation, 0), 9007199254740990) + 1, attempt = least(j.attempt, 2147483646) + 1
-  WHERE j.ctid = ANY (ARRAY(SELECT ctid FROM picked))
+    reservation = least(greatest(j.reservation, 0), 9007199254740990) + 1, attempt = least(j.attempt, 2147483646) + 1,
+    slot = CASE WHEN j.group_key IS NOT NULL THEN true END, unique_key = CASE WHEN j.unique_key LIKE 's:%' THEN NULL ELSE j.unique_key END
+  WHERE j.ctid = ANY (ARRAY(
+    SELECT p.ctid FROM picked p WHERE p.asks IS NULL OR p.id IN (SELECT unnest(a.ids) FROM admitted a)
+  ))
   RETURNING j.id, j.name, j.payload, j.attempt, j.crashes, j.reservation, j.enqueued_at, j.failure_state, j.options, j.priority, j.run_at
 )
 SELECT NULL::uuid AS id, NULL::text AS name, NULL::jsonb AS payload, NULL::int AS attempt, NULL::int AS crashes, NULL::bigint AS reservation,
@@ -64,13 +88,12 @@ SELECT NULL::uuid AS id, NULL::text AS name, NULL::jsonb AS payload, NULL::int A
   statement_timestamp() AS now, place.priority, place.run_at, place.id AS place_id,
   CASE WHEN settled.jobs < cardinality($6::uuid[]) THEN (
     SELECT string_agg(f.id::text, ',') FROM finish f WHERE NOT EXISTS (SELECT FROM gone g WHERE g.id = f.id)
-  ) END AS lost
-FROM settled LEFT JOIN (
+  ) END AS lost, admitted.seen, settled.pulled, ${waitMs} AS wait_ms
+FROM settled CROSS JOIN admitted LEFT JOIN (
   SELECT priority, run_at, id FROM picked ORDER BY priority DESC, run_at DESC, id DESC LIMIT 1
 ) place ON true
 UNION ALL (
   SELECT t.id, t.name, t.payload, t.attempt, t.crashes, t.reservation, t.enqueued_at, t.failure_state, t.options,
-    NULL, NULL, NULLIF(t.run_at, t.enqueued_at), NULL, NULL
+    NULL, NULL, NULLIF(t.run_at, t.enqueued_at), NULL, NULL, NULL, NULL, NULL
   FROM taken t ORDER BY t.priority, t.run_at, t.id
-)`,
-});
+)`;

@@ -26,7 +26,8 @@ WITH gone AS (
   FROM gone WHERE $6::pg_catalog.float8 IS NOT NULL OR watched
 )
 SELECT pg_catalog.count(*)::int AS finished,
-  (pg_catalog.count(pg_catalog.pg_notify(${channels.signals}, id::pg_catalog.text)) FILTER (WHERE watched))::int AS told
+  (pg_catalog.count(pg_catalog.pg_notify(${channels.signals}, id::pg_catalog.text)) FILTER (WHERE watched))::int AS told,
+  (SELECT ${schema}.group_leave(g.queue, ARRAY[g.group_key], ARRAY[(g.slot IS NOT NULL)::int]) FROM gone g WHERE g.group_key IS NOT NULL) AS passed
 FROM gone`,
 });
 

@@ -1,9 +1,11 @@
+import { fits } from '../criteria.js';
 import { epochMs, type Statement, type StatementNames } from '../statement.js';
 
 const COLUMNS = `id::text AS id, queue, name, payload::text AS payload, state, priority, attempt, crashes,
   reserved_by::text AS reserved_by, ${epochMs('run_at')} AS run_at, ${epochMs('reserved_at')} AS reserved_at,
   ${epochMs('enqueued_at')} AS enqueued_at, ${epochMs('finished_at')} AS finished_at,
-  progress::text AS progress, result::text AS result, failure::text AS failure, (options -> 'tags')::text AS tags`;
+  progress::text AS progress, result::text AS result, failure::text AS failure, (options -> 'tags')::text AS tags,
+  CASE WHEN ascii(group_key) > 1 THEN group_key END AS group_key`;
 
 /** Job $1, live or finished. Indexes: jobs_pkey, and job_history_pkey in each partition. */
 export const getJob = ({ schema }: StatementNames): Statement => ({
@@ -12,20 +14,15 @@ export const getJob = ({ schema }: StatementNames): Statement => ({
 });
 
 /**
- * A page of jobs in order of id, live and finished: $1 queue, $2 name, $3 states, $4 payload to
- * contain, $5 enqueued from and $6 before (ms since 1970), $7 id to go on after, $8 limit, $9 options to contain;
- * null is "any". Runs unprepared, so that each call is planned for the criteria it has.
+ * A page of jobs in order of id, live and finished: $1 to $8 the criteria, $9 id to go on after, $10 limit; null is "any".
+ * Runs unprepared, so that each call is planned for the criteria it has.
  */
 export const findJobs = ({ schema }: StatementNames, order: 'oldest' | 'newest'): Statement => ({
   name: '',
   text: `
 SELECT ${COLUMNS} FROM ${schema}.all_jobs
-WHERE ($1::text IS NULL OR queue = $1) AND ($2::text IS NULL OR name = $2)
-  AND ($3::text[] IS NULL OR state = ANY ($3)) AND ($4::jsonb IS NULL OR payload @> $4)
-  AND ($9::jsonb IS NULL OR options @> $9) AND ($5::float8 IS NULL OR enqueued_at >= to_timestamp($5 / 1000))
-  AND ($6::float8 IS NULL OR enqueued_at < to_timestamp($6 / 1000))
-  AND ($7::uuid IS NULL OR id ${order === 'oldest' ? '>' : '<'} $7)
-ORDER BY all_jobs.id ${order === 'oldest' ? 'ASC' : 'DESC'} LIMIT $8`,
+WHERE ${fits} AND ($9::uuid IS NULL OR id ${order === 'oldest' ? '>' : '<'} $9)
+ORDER BY all_jobs.id ${order === 'oldest' ? 'ASC' : 'DESC'} LIMIT $10`,
 });
 
 /** Live jobs counted by queue and state, with the age of the oldest due one: reads the live table once. */
@@ -37,6 +34,7 @@ SELECT queue, count(*)::int AS count,
   (count(*) FILTER (WHERE state = 'available'))::int AS available,
   (count(*) FILTER (WHERE state = 'reserved'))::int AS reserved,
   (count(*) FILTER (WHERE state = 'held'))::int AS held,
+  (count(*) FILTER (WHERE state = 'blocked'))::int AS blocked,
   (extract(epoch FROM statement_timestamp() - min(COALESCE(retry_at, run_at)) FILTER (
     WHERE state IN ('available', 'scheduled') AND COALESCE(retry_at, run_at) <= statement_timestamp()
   )) * 1000)::float8 AS oldest_due_ms

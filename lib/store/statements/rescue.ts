@@ -1,4 +1,5 @@
 import { fromNow, type Statement, type StatementNames } from '../statement.js';
+import { leaveGroups } from './leave-groups.js';
 import { HISTORY_FROM_JOB } from './history-columns.js';
 
 /**
@@ -23,7 +24,8 @@ WITH stray AS MATERIALIZED (
   FOR UPDATE OF j SKIP LOCKED
 ), back AS (
   UPDATE ${schema}.jobs j
-  SET reserved_by = NULL, reserved_at = NULL, due_at = NULL, retry_at = NULL, crashes = j.crashes + 1, attempt = greatest(j.attempt - 1, 0)
+  SET reserved_by = NULL, reserved_at = NULL, due_at = NULL, retry_at = NULL, crashes = j.crashes + 1, attempt = greatest(j.attempt - 1, 0),
+    slot = CASE WHEN j.slot IS NOT NULL THEN false END
   FROM stray s
   WHERE j.ctid = ANY (ARRAY(SELECT row FROM stray)) AND j.id = s.id AND s.final = 'available'
   RETURNING j.id, j.queue, j.name
@@ -46,8 +48,10 @@ WITH stray AS MATERIALIZED (
   WHERE k.keep_ms IS NOT NULL OR g.watched
 ), told AS MATERIALIZED (
   SELECT count(pg_notify(${channels.signals}, g.id::text)) FROM gone g WHERE g.watched
+), passed AS MATERIALIZED (
+  SELECT ${leaveGroups(schema, 'gone')} AS groups
 )
 SELECT r.id::text AS id, r.queue, r.name, r.state FROM (
   SELECT id, queue, name, 'available' AS state FROM back UNION ALL SELECT id, queue, name, final FROM gone
-) r, woken, told`,
+) r, woken, told, passed`,
 });

@@ -1,4 +1,5 @@
 import { fromNow, type Statement, type StatementNames } from '../statement.js';
+import { leaveGroups } from './leave-groups.js';
 import { HISTORY_FROM_JOB } from './history-columns.js';
 
 /**
@@ -29,7 +30,7 @@ SELECT (SELECT count(*) FROM gone)::int AS gone, (SELECT count(*) FROM asked)::i
   (SELECT count(*) FROM ${schema}.jobs WHERE id = $1::uuid)::int AS found,
   (SELECT count(pg_notify(${channels.signals}, t.id::text)) FROM (
     SELECT id FROM gone WHERE watched UNION ALL SELECT id FROM asked
-  ) t)::int AS told`,
+  ) t)::int AS told, ${leaveGroups(schema, 'gone')}::int AS passed`,
 });
 
 /**
@@ -39,12 +40,14 @@ SELECT (SELECT count(*) FROM gone)::int AS gone, (SELECT count(*) FROM asked)::i
 export const moveJob = ({ schema }: StatementNames): Statement => ({
   name: 'nq_move_job',
   text: `
-WITH moved AS (
-  UPDATE ${schema}.jobs SET queue = $2, attempt = 0, failure_state = NULL, retry_at = NULL,
-    due_at = CASE WHEN due_at = 'infinity' THEN due_at WHEN run_at > statement_timestamp() THEN run_at END
-  WHERE id = $1::uuid AND state <> 'reserved' RETURNING queue
+WITH old AS MATERIALIZED (
+  SELECT id, queue, group_key, slot FROM ${schema}.jobs WHERE id = $1::uuid AND state <> 'reserved' FOR UPDATE
+), moved AS (
+  UPDATE ${schema}.jobs j SET queue = $2, attempt = 0, failure_state = NULL, retry_at = NULL, blocked = false, slot = NULL,
+    due_at = CASE WHEN due_at = 'infinity' AND NOT blocked THEN due_at WHEN run_at > statement_timestamp() THEN run_at END
+  WHERE j.id = $1::uuid AND j.state <> 'reserved' AND EXISTS (SELECT FROM old) RETURNING j.queue
 )
-SELECT (SELECT count(*) FROM moved)::int AS moved,
+SELECT ${leaveGroups(schema, 'old', 'moved')}::int AS passed, (SELECT count(*) FROM moved)::int AS moved,
   (SELECT count(${schema}.wake_queue(queue)) FROM moved)::int AS woken,
   (SELECT count(*) FROM ${schema}.jobs WHERE id = $1::uuid)::int AS found`,
 });
@@ -60,8 +63,8 @@ export const retryJob = ({ schema }: StatementNames): Statement => ({
 WITH old AS (
   DELETE FROM ${schema}.job_history WHERE id = $1::uuid RETURNING *
 ), back AS (
-  INSERT INTO ${schema}.jobs (id, queue, name, payload, priority, enqueued_at, reservation, options, failure)
-  SELECT id, queue, name, payload, priority, enqueued_at, reservation, options, failure FROM old
+  INSERT INTO ${schema}.jobs (id, queue, name, payload, priority, enqueued_at, reservation, options, failure, group_key)
+  SELECT id, queue, name, payload, priority, enqueued_at, reservation, options, failure, group_key FROM old
   ON CONFLICT (id) DO NOTHING RETURNING id
 )
 SELECT (SELECT count(*) FROM back)::int AS retried,
@@ -70,13 +73,15 @@ SELECT (SELECT count(*) FROM back)::int AS retried,
 
 /**
  * Marks live job $1 so that its changes are notified. Index: jobs_pkey; an update that stays on its
- * page. A reserve that came by meanwhile has skipped the locked row, so workers are sent to look again.
+ * page. A reserve that came by meanwhile has skipped the locked row, and so has a slot of a group that came free, so workers are sent
+ * to look again.
  */
 export const watchJob = ({ schema }: StatementNames): Statement => ({
   name: 'nq_watch_job',
   text: `
 WITH marked AS (
-  UPDATE ${schema}.jobs SET watched = true WHERE id = $1::uuid AND NOT watched RETURNING queue, state
+  UPDATE ${schema}.jobs SET watched = true, blocked = false, due_at = CASE WHEN NOT blocked THEN due_at END
+  WHERE id = $1::uuid AND NOT watched RETURNING queue, state
 )
 SELECT (SELECT count(${schema}.wake_queue(queue)) FROM marked WHERE state = 'available')::int AS woken,
   (SELECT count(*) FROM ${schema}.jobs WHERE id = $1::uuid)::int AS live`,
@@ -93,14 +98,20 @@ export const updateJob = ({ schema }: StatementNames): Statement => ({
 WITH due AS (
   SELECT CASE WHEN $6::float8 IS NOT NULL THEN to_timestamp($6 / 1000)
     ELSE statement_timestamp() + make_interval(secs => $5::float8 / 1000) END AS at
+), old AS MATERIALIZED (
+  SELECT id, queue, group_key, slot FROM ${schema}.jobs WHERE id = $1::uuid AND state <> 'reserved' FOR UPDATE
 ), changed AS (
   UPDATE ${schema}.jobs j SET payload = COALESCE($2::jsonb, payload), priority = COALESCE($4::int, priority)::smallint,
     options = CASE WHEN $3::int IS NULL THEN options ELSE COALESCE(options, '{}') || jsonb_build_object('payloadVersion', $3::int) END,
     run_at = COALESCE(due.at, run_at), retry_at = CASE WHEN due.at IS NULL THEN retry_at END,
-    due_at = CASE WHEN due_at = 'infinity' OR due.at IS NULL THEN due_at WHEN due.at > statement_timestamp() THEN due.at END
-  FROM due WHERE j.id = $1::uuid AND j.state <> 'reserved' RETURNING j.queue, j.due_at
+    blocked = false, slot = CASE WHEN due.at IS NULL THEN slot END,
+    due_at = CASE WHEN due_at = 'infinity' AND NOT blocked THEN due_at WHEN due.at IS NULL THEN CASE WHEN NOT blocked THEN due_at END
+      WHEN due.at > statement_timestamp() THEN due.at END
+  FROM due WHERE j.id = $1::uuid AND j.state <> 'reserved' AND EXISTS (SELECT FROM old) RETURNING j.queue, j.due_at
+), freed AS (
+  SELECT old.* FROM old, due WHERE due.at IS NOT NULL
 )
-SELECT (SELECT count(*) FROM changed)::int AS changed,
+SELECT ${leaveGroups(schema, 'freed', 'changed')}::int AS passed, (SELECT count(*) FROM changed)::int AS changed,
   (SELECT count(${schema}.wake_queue(queue)) FROM changed WHERE due_at IS NULL OR due_at <= statement_timestamp() + interval '1 minute')::int AS woken,
   (SELECT count(*) FROM ${schema}.jobs WHERE id = $1::uuid)::int AS found`,
 });
@@ -109,10 +120,13 @@ SELECT (SELECT count(*) FROM changed)::int AS changed,
 export const holdJob = ({ schema }: StatementNames): Statement => ({
   name: 'nq_hold_job',
   text: `
-WITH held AS (
-  UPDATE ${schema}.jobs SET due_at = 'infinity' WHERE id = $1::uuid AND state <> 'reserved' RETURNING id
+WITH old AS MATERIALIZED (
+  SELECT id, queue, group_key, slot FROM ${schema}.jobs WHERE id = $1::uuid AND state <> 'reserved' FOR UPDATE
+), held AS (
+  UPDATE ${schema}.jobs SET due_at = 'infinity', blocked = false, slot = NULL 
+  WHERE id = $1::uuid AND state <> 'reserved' AND EXISTS (SELECT FROM old) RETURNING id
 )
-SELECT (SELECT count(*) FROM held)::int AS changed, (SELECT count(*) FROM ${schema}.jobs WHERE id = $1::uuid)::int AS found`,
+SELECT ${leaveGroups(schema, 'old', 'held')}::int AS passed, (SELECT count(*) FROM held)::int AS changed, (SELECT count(*) FROM ${schema}.jobs WHERE id = $1::uuid)::int AS found`,
 });
 
 /** Lets held job $1 wait for its due time again, which may be over. One that is not held is left alone. Index: jobs_pkey. */

@@ -1,10 +1,11 @@
 import type { EntityManager } from 'typeorm';
-import { contains } from './contains.js';
 import type { CancelResult, JobCriteria, JobPage, JobRecord, PageOptions, QueueStatus, Status } from '../../interfaces/job-record.interface.js';
-import type { EnqueueStore, JobChanges, JobStore, NewJob } from '../../interfaces/ports/index.js';
+import type { EnqueueStore, JobChanges, JobStore, NewJob, StoredJob } from '../../interfaces/ports/index.js';
 import type { TestClock } from './clock.js';
+import { fits } from './fits.js';
 import { dueSince, finish, isDue, startOver, stateOf, toMemoryJob, toRecord, type MemoryJob } from './memory-job.js';
 import type { MemoryState, MemoryTransactions } from './memory-state.js';
+import { storeUnique } from './memory-unique.js';
 
 /** What the store tells of. */
 export interface MemoryJobEvents {
@@ -35,6 +36,15 @@ export class MemoryJobStore implements JobStore, EnqueueStore {
       return unknown;
     });
     await this.events.inserted(added, manager);
+  }
+
+  async insertUnique(newJobs: readonly NewJob[], manager?: EntityManager): Promise<StoredJob[]> {
+    this.events.refuseClosed();
+    const now = this.clock.now();
+    const stored = this.transactions.run(manager, (state) => newJobs.map((job) => storeUnique(state, job, now)));
+    const added = new Set(stored.map(({ id }) => id));
+    await this.events.inserted([...this.state.jobs.values()].filter(({ id }) => added.has(id)), manager);
+    return stored;
   }
 
   /** Nobody asks for it: `TestRuntime.takeOver` never offers. */
@@ -136,6 +146,13 @@ export class MemoryJobStore implements JobStore, EnqueueStore {
     return this.live(id) !== undefined;
   }
 
+  /** Jobs of the same group that keep it from running: those that run and, where there is one slot, the one that waits for its retry. */
+  before({ id, queue, group }: MemoryJob, slots: number): MemoryJob[] {
+    if (group === null) return [];
+    const others = [...this.state.jobs.values()].filter((job) => job.group === group && job.queue === queue && job.id !== id && !job.finalState);
+    return others.filter((job) => job.isReserved || (slots === 1 && job.attempt > 0));
+  }
+
   /** Every job that waits, the one that runs first of all first. */
   waiting(): MemoryJob[] {
     return [...this.state.jobs.values()]
@@ -184,21 +201,10 @@ export class MemoryJobStore implements JobStore, EnqueueStore {
       available: count('available'),
       reserved,
       held: count('held'),
+      blocked: 0,
       oldestDueMs: due.length > 0 ? now - Math.min(...due.map(dueSince)) : null,
     };
   }
-}
-
-function fits(job: JobRecord, { queue, name, state, payload, tags, enqueuedAfter, enqueuedBefore }: JobCriteria): boolean {
-  return (
-    (queue === undefined || job.queue === queue) &&
-    (name === undefined || job.name === name) &&
-    (state === undefined || [state].flat().includes(job.state)) &&
-    (tags === undefined || [tags].flat().every((tag) => job.tags.includes(tag))) &&
-    (payload === undefined || contains(job.payload, payload)) &&
-    (enqueuedAfter === undefined || job.enqueuedAt >= enqueuedAfter) &&
-    (enqueuedBefore === undefined || job.enqueuedAt < enqueuedBefore)
-  );
 }
 
 function compare(a: string, b: string): number {

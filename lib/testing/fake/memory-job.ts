@@ -11,6 +11,9 @@ export interface MemoryJob {
   payload: string;
   priority: number;
   options: string | null;
+  readonly group: string | null;
+  /** Until it has finished, or begins to run. */
+  uniqueKey: string | null;
   readonly enqueuedAt: number;
   /** When it was first due. */
   runAt: number;
@@ -33,7 +36,7 @@ export interface MemoryJob {
 /** The one process that there is. */
 export const INSTANCE_ID = '00000000-0000-7000-8000-000000000000';
 
-export function toMemoryJob({ id, queue, name, payload, priority, options, delayMs, runAtMs }: NewJob, now: number): MemoryJob {
+export function toMemoryJob({ id, queue, name, payload, priority, options, delayMs, runAtMs, group, unique }: NewJob, now: number): MemoryJob {
   const runAt = runAtMs ?? now + delayMs;
   return {
     id,
@@ -42,6 +45,8 @@ export function toMemoryJob({ id, queue, name, payload, priority, options, delay
     payload,
     priority,
     options,
+    group,
+    uniqueKey: unique && unique.forMs === null ? unique.key : null,
     enqueuedAt: now,
     runAt,
     dueAt: runAt > now ? runAt : null,
@@ -80,6 +85,7 @@ export function reserve(job: MemoryJob, now: number): ReservedJob {
   job.reservedAt = now;
   job.reservation++;
   job.attempt++;
+  if (job.uniqueKey?.startsWith('s:')) job.uniqueKey = null;
   const { id, queue, name, payload, attempt, reservation, failureState, options, enqueuedAt, runAt } = job;
   const first = runAt === enqueuedAt ? null : text(runAt);
   return { id, queue, name, payload, attempt, crashes: 0, reservation, failureState, options, enqueuedAt: text(enqueuedAt), runAt: first, reservedAt: text(now) };
@@ -96,6 +102,7 @@ export function settle(job: MemoryJob, settlement: Settlement, now: number): voi
 
 export function finish(job: MemoryJob, state: FinalState, now: number): void {
   job.finalState = state;
+  job.uniqueKey = null;
   job.finishedAt = now;
 }
 
@@ -138,6 +145,7 @@ export function toRecord(job: MemoryJob, now: number): JobRecord {
     result: json(job.result),
     failure: job.failure && structuredClone(job.failure),
     tags: decodeTags(job.options),
+    group: job.group !== null && job.group >= ' ' ? job.group : null,
   };
 }
 

@@ -3,6 +3,7 @@ import type { EventStore } from '../../interfaces/ports/index.js';
 import { SignalHub } from '../../runtime/signal-hub.js';
 import { QueueClosedError } from '../../errors/database.errors.js';
 import { TestClock } from './clock.js';
+import { MemoryBulkStore } from './memory-bulk.store.js';
 import { MemoryConfigStore } from './memory-config.store.js';
 import { MemoryJobStore, type MemoryJobEvents } from './memory-job.store.js';
 import { createTransactions, type MemoryState } from './memory-state.js';
@@ -19,6 +20,7 @@ export class MemoryStores {
   readonly signals = new SignalHub();
   readonly configs: MemoryConfigStore;
   readonly jobs: MemoryJobStore;
+  readonly bulk: MemoryBulkStore;
   readonly events: EventStore = {
     publish: async (payloads) => {
       for (const payload of payloads) this.hooks?.published(payload);
@@ -27,7 +29,7 @@ export class MemoryStores {
   /** Set by whoever runs the jobs. */
   hooks: MemoryHooks | undefined;
   private closed = false;
-  private readonly state: MemoryState = { jobs: new Map(), configs: new Map() };
+  private readonly state: MemoryState = { jobs: new Map(), configs: new Map(), keys: new Map() };
   private readonly memory = createTransactions(this.state);
 
   constructor() {
@@ -38,6 +40,7 @@ export class MemoryStores {
       changed: (id) => this.hooks?.changed(id),
       abort: (id) => this.hooks?.abort(id),
     });
+    this.bulk = new MemoryBulkStore(this.jobs);
   }
 
   /** @throws QueueClosedError */
@@ -60,6 +63,7 @@ export class MemoryStores {
   clear(): void {
     this.state.jobs.clear();
     this.state.configs.clear();
+    this.state.keys.clear();
     this.hooks?.configChanged();
   }
 

@@ -2,7 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { JobStateError } from '../../errors/job.errors.js';
 import type { HandlerRegistry } from '../../handler-registry.js';
 import type { Log } from '../../interfaces/ports/index.js';
-import { runsQueue, suspensionKeysOf, type ResolvedOptions } from '../../notify-queue.options.js';
+import { queueOptionsOf, runsQueue, suspensionKeysOf, type ResolvedOptions } from '../../notify-queue.options.js';
 import { jobLog, type NotifyQueueRuntime } from '../../notify-queue.runtime.js';
 import type { ProcessorExplorer } from '../../processor.explorer.js';
 import type { ClusterEvents } from '../../runtime/cluster-events.js';
@@ -30,10 +30,12 @@ export class TestRuntime implements Runtime {
   readonly batcher: Batcher = {
     calls: 0,
     inserts: 0,
-    add: (jobs) => {
+    add: async (jobs, kind) => {
       this.batcher.calls++;
       this.batcher.inserts++;
-      return this.stores.reservations.insert(jobs);
+      if (kind !== 'new' && kind !== 'once') return this.stores.reservations.insertUnique(jobs);
+      await this.stores.reservations.insert(jobs);
+      return undefined;
     },
     drain: async () => undefined,
   };
@@ -169,7 +171,12 @@ export class TestRuntime implements Runtime {
 
   /** Whether this process, were it real, would run the job now. */
   private runs(job: MemoryJob): boolean {
-    return isDue(job, this.stores.clock.now()) && this.serves(job) && this.handlers.get(job.name) !== undefined;
+    return isDue(job, this.stores.clock.now()) && this.serves(job) && this.handlers.get(job.name) !== undefined && this.hasSlot(job);
+  }
+
+  private hasSlot(job: MemoryJob): boolean {
+    const slots = job.group !== null && job.group < ' ' ? 1 : queueOptionsOf(this.options, job.queue).groupConcurrency;
+    return this.stores.jobs.before(job, slots).length < slots;
   }
 
   private serves({ queue }: MemoryJob): boolean {
@@ -178,7 +185,7 @@ export class TestRuntime implements Runtime {
   }
 
   private nextDueAt(): number | undefined {
-    const due = this.stores.jobs.waiting().filter((job) => this.serves(job) && this.handlers.get(job.name));
+    const due = this.stores.jobs.waiting().filter((job) => this.serves(job) && this.handlers.get(job.name) && this.hasSlot(job));
     const [first] = due.map(({ dueAt }) => dueAt ?? 0).filter((at) => at < Infinity).sort((a, b) => a - b);
     return first;
   }

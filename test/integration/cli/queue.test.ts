@@ -105,6 +105,19 @@ describe('jobs, queues and configs on the command line', () => {
     expect(twice).toMatchObject({ code: 1, json: { jobs: 1, failures: [{ id: first!.id, code: 'JOB_STATE' }] } });
   });
 
+  it('jobs update and move, by ids and by options', async () => {
+    const { queue } = await start({ queue: { role: 'producer' } });
+    const [first] = await queue.enqueueMany('a', [1, 2, 3], { queue: 'mail', delay: '1h' });
+    expect((await cli('jobs', 'update', first!.id, '--delay', '0')).stdout).toBe('Changed 1 job.\n');
+    expect((await cli('jobs', 'update', '--queue', 'mail', '--priority', '-3', '--yes')).stdout).toBe('Changed 3 jobs.\n');
+    expect((await queue.find({ queue: 'mail' })).jobs.map(({ priority, state }) => [priority, state])).toEqual([[-3, 'available'], [-3, 'scheduled'], [-3, 'scheduled']]);
+    expect(await cli('jobs', 'update', '--queue', 'mail')).toMatchObject({ code: 1, stderr: expect.stringContaining('Say what is to be changed') });
+    expect((await cli('jobs', 'move', first!.id, UNKNOWN, '--to', 'fax')).stdout).toBe('Moved 1 job.\n1 job: not waiting.\n');
+    expect((await cli('jobs', 'move', '--queue', 'mail', '--to', 'fax', '--yes', '--json')).json).toEqual({ jobs: 2, done: 2, failures: [] });
+    expect(await queue.status('fax')).toMatchObject({ count: 3 });
+    expect(await cli('jobs', 'move', first!.id)).toMatchObject({ code: 1, stderr: expect.stringContaining('--to') });
+  });
+
   it('jobs hold and release, by ids and by options', async () => {
     const { queue } = await start({ queue: { role: 'producer' } });
     const [first] = await queue.enqueueMany('a', [1, 2, 3], { queue: 'mail' });
@@ -113,6 +126,25 @@ describe('jobs, queues and configs on the command line', () => {
     expect(await queue.status('mail')).toMatchObject({ held: 3, available: 0 });
     expect((await cli('jobs', 'release', '--queue', 'mail', '--yes', '--json')).json).toEqual({ jobs: 3, done: 3, failures: [] });
     expect(await queue.status('mail')).toMatchObject({ held: 0, available: 3 });
+  });
+
+  it('bulk work chosen by options goes by tags too, tells of running jobs, and refuses what it is not for', async () => {
+    const running = deferred();
+    const { queue } = await start({
+      providers: [handle({ endless: ({ signal }: Job) => (running.resolve(), new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))) })],
+      queue: { defaults: { concurrency: 1 } },
+    });
+    await queue.enqueueMany('endless', Array.from({ length: 2_500 }, (_, n) => n), { tags: ['a', 'b'] });
+    await queue.enqueue('endless', 0, { tags: ['a'], delay: '1h' });
+    await running.promise;
+    expect((await cli('jobs', 'cancel', '--tag', 'a', '--tag', 'b', '--abort', '--dry-run', '--json')).json).toEqual({ jobs: 2_500, dryRun: true });
+    // Those that were fetched ahead are told as well, and do not begin.
+    expect((await cli('jobs', 'cancel', '--tag', 'b', '--abort', '--yes')).stdout).toMatch(/^Cancelled 249\d jobs\.\n\d+ jobs?: told to end\.\n$/);
+    await expect.poll(async () => (await queue.status('default')).count, { timeout: 5_000 }).toBe(1);
+    expect((await queue.find({ state: 'cancelled', tags: 'b' }, { limit: 1_000 })).nextCursor).toBeDefined();
+    expect(await cli('jobs', 'cancel', '--state', 'reserved', '--yes')).toMatchObject({ code: 1, stderr: expect.stringContaining("'reserved'; expected some of scheduled, available, held") });
+    expect(await cli('jobs', 'cancel', '--payload', '{}', '--yes')).toMatchObject({ code: 1, stderr: expect.stringContaining('criteria.payload') });
+    expect((await cli('jobs', 'list', '--tag', 'a', '--state', 'scheduled', '--json')).json.jobs).toHaveLength(1);
   });
 
   it('jobs cancel --abort ends what runs', async () => {

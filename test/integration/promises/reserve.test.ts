@@ -80,7 +80,8 @@ describe('reserving', () => {
 
   it('takes back a job that the database gave to a process which never heard of it', async () => {
     const { queue } = await start({ providers: [handle({ unheard: () => 'done' })] });
-    const [instance] = await database.query(`SELECT id FROM notify_queue.job_instances`);
+    // An application that was closed while it was uncertain leaves the row of its ended lease behind.
+    const [instance] = await database.query(`SELECT id FROM notify_queue.job_instances WHERE expires_at > now()`);
     const [row] = await database.query(
       `INSERT INTO notify_queue.jobs (name, reserved_by, reserved_at, reservation, attempt, notify)
        VALUES ('unheard', $1, now(), 1, 1, false) RETURNING id`,

@@ -54,6 +54,11 @@ const handlers = handle({
     return job.context;
   },
   unstorable: () => 1n,
+  waits: ({ signal }: Job) => {
+    runs.push('waits');
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+  },
+  ignores: () => (runs.push('ignores'), new Promise(() => undefined)),
 });
 
 @Injectable()
@@ -285,6 +290,58 @@ describe.each(KINDS)('the contract of a queue: %s', (kind) => {
     await on.settle();
     expect(await on.queue.get(id)).toMatchObject({ state: 'completed', result: { n: 2 } });
     for (const change of [on.queue.hold(id), on.queue.release(id), on.queue.update(id, { delay: 1 })]) expect(await change).toBe('not_found');
+  });
+
+  it('changes many by criteria: counts, caps, stops', async () => {
+    await on.queue.enqueueMany('echo', [{ n: 1 }, { n: 2 }, { n: 3 }], { queue: 'mail', delay: '1h', tags: ['a'] });
+    const other = await on.queue.enqueue('echo', { n: 4 }, { queue: 'other', delay: '1h' });
+    const none = { matched: 0, changed: 0, aborting: 0, skipped: 0, complete: true };
+    expect(await on.queue.cancelMany({ tags: 'a' }, { dryRun: true })).toEqual({ ...none, matched: 3 });
+    expect(await on.queue.holdMany({ queue: 'mail' }, { limit: 2 })).toEqual({ ...none, matched: 2, changed: 2, complete: false });
+    expect(await on.queue.status('mail')).toMatchObject({ held: 2, scheduled: 1 });
+    expect(await on.queue.holdMany({ queue: 'mail' })).toEqual({ ...none, matched: 1, changed: 1 });
+    expect(await on.queue.updateMany({ payload: { n: 2 } }, { priority: -5 })).toMatchObject({ changed: 1 });
+    expect((await on.queue.find({ payload: { n: 2 } })).jobs).toMatchObject([{ priority: -5, state: 'held' }]);
+    expect(await on.queue.releaseMany('all')).toMatchObject({ changed: 3 });
+    expect(await on.queue.moveMany({ queue: 'mail', payload: { n: 1 } }, 'echoes')).toMatchObject({ changed: 1 });
+    expect(await on.queue.status('echoes')).toMatchObject({ scheduled: 1 });
+    expect(await on.queue.cancelMany({ queue: 'other' })).toMatchObject({ changed: 1 });
+    expect(await on.queue.get(other.id)).toMatchObject({ state: 'cancelled' });
+    expect(await on.queue.retryMany({ queue: 'other' })).toEqual(none);
+
+    const told: unknown[] = [];
+    const stop = new AbortController();
+    const onProgress = (soFar: unknown): void => (told.push(soFar), stop.abort());
+    expect(await on.queue.cancelMany({ name: 'echo' }, { batchSize: 1, signal: stop.signal, onProgress })).toEqual({ ...none, matched: 1, changed: 1, complete: false });
+    expect(told).toEqual([{ ...none, matched: 1, changed: 1, complete: false }]);
+    expect(await on.queue.cancelMany('all')).toEqual({ ...none, matched: 2, changed: 2 });
+    expect(await on.queue.retryMany({ queue: 'other', state: 'cancelled' })).toMatchObject({ changed: 1 });
+    await on.settle();
+    expect(await on.queue.get(other.id)).toMatchObject({ state: 'completed', attempt: 1, result: { n: 4 } });
+    await expect(on.queue.cancelMany({})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(on.queue.cancelMany({ tags: undefined })).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+    await expect(on.queue.cancelMany({ state: 'completed' })).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+  });
+
+  it('tells running jobs to end, and reports the handler that ignores it', async () => {
+    const kinds: string[] = [];
+    const subscription = on.queue.events$.subscribe(({ kind }) => void kinds.push(kind));
+    const [waits, ignores] = ['0192f0c1-5d2e-7c3a-9b1f-000000000001', '0192f0c1-5d2e-7c3a-9b1f-000000000002'] as const;
+    const run = async (name: string, id: string): Promise<void> => {
+      await on.queue.enqueue(name, {}, { id, queue: 'mail', abortGrace: 50 });
+      await on.settle();
+    };
+    for (const [name, id] of [['waits', waits], ['ignores', ignores]] as const) {
+      const running = run(name, id);
+      await until(() => runs.includes(name));
+      expect(await on.queue.cancelMany({ name }, { abort: true })).toEqual({ matched: 1, changed: 0, aborting: 1, skipped: 0, complete: true });
+      await running;
+      await until(async () => (await on.queue.get(id))?.state === 'cancelled');
+      expect(await on.queue.get(id)).toMatchObject({ attempt: 1, failure: { code: 'JOB_CANCELLED' } });
+    }
+    await until(() => kinds.filter((kind) => kind === 'job:cancelled').length === 2);
+    subscription.unsubscribe();
+    expect(kinds.filter((kind) => kind === 'job:stuck')).toHaveLength(1);
   });
 
   it('finds by every criterion, page by page', async () => {

@@ -23,7 +23,7 @@ describe('JobBuffer', () => {
   function bufferOf(slots: number) {
     const world = { running: new Set<string>(), started: [] as string[], back: [] as string[], settled: true };
     const buffer = new JobBuffer({
-      slots,
+      slots: () => slots,
       runsAlone: ({ id }) => id.startsWith('!'),
       running: () => world.running.size,
       settled: () => world.settled,
@@ -46,6 +46,20 @@ describe('JobBuffer', () => {
     buffer.push(jobs('d'));
     end('a', 'b');
     expect([world.started, buffer.size]).toEqual([['a', 'b', 'c', 'd'], 0]);
+    buffer.clear();
+  });
+
+  it('lets one be taken out that has not started', () => {
+    const { buffer, world, drain, end } = bufferOf(1);
+    buffer.push(jobs('a', 'b', 'c', 'd'));
+    drain();
+    expect([buffer.remove('a'), buffer.remove('c'), buffer.remove('c'), buffer.size]).toEqual([[], jobs('c'), [], 2]);
+    end('a');
+    end('b');
+    end('d');
+    expect(world.started).toEqual(['a', 'b', 'd']);
+    buffer.push(jobs('!lone'));
+    expect([buffer.closed, buffer.remove('!lone'), buffer.closed, buffer.size]).toEqual([true, jobs('!lone'), false, 0]);
     buffer.clear();
   });
 
@@ -111,7 +125,7 @@ describe('JobBuffer with batches', () => {
   function bufferOf(slots: number) {
     const world = { running: 0, started: [] as string[], back: [] as string[] };
     const buffer: JobBuffer = new JobBuffer({
-      slots,
+      slots: () => slots,
       runsAlone: ({ id }) => id.endsWith('!'),
       running: () => world.running,
       settled: () => true,
@@ -166,7 +180,7 @@ describe('JobBuffer with batches', () => {
     await sleep(170);
     push('b4');
     expect(world.back).toEqual(['b1', 'b2', 'b3', 'a2']);
-    expect([buffer.size, buffer.remove('b4')?.id, buffer.size, buffer.remove('b4')]).toEqual([1, 'b4', 0, undefined]);
+    expect([buffer.size, buffer.remove('b4')[0]?.id, buffer.size, buffer.remove('b4')]).toEqual([1, 'b4', 0, []]);
   });
 
   it('keeps a job alone that must run alone', () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Abandon, Move, Retry } from '../../../lib/core/failure-modes.js';
 import { IgnoreSuccess } from '../../../lib/core/success-modes.js';
@@ -5,6 +6,7 @@ import type { Settlement } from '../../../lib/core/settlement.js';
 import { JobCancelledError, JobTimeoutError, LostReservationError, ShutdownError } from '../../../lib/errors/job.errors.js';
 import { AbandonJobError, SnoozeJobError } from '../../../lib/errors/outcome.errors.js';
 import type { FailureModeSpec } from '../../../lib/interfaces/failure-mode.interface.js';
+import type { JobEvent } from '../../../lib/interfaces/job-event.interface.js';
 import type { Job } from '../../../lib/interfaces/job.interface.js';
 import type { Log, ReservedJob } from '../../../lib/interfaces/ports/index.js';
 import { Deadlines } from '../../../lib/runtime/deadlines.js';
@@ -25,36 +27,42 @@ const reserved = (id: string): ReservedJob => ({
 describe('JobRuns', () => {
   let settlements: Settlement[];
   let left: number;
+  let saved: string[];
   let logged: string[];
   let deadlines: Deadlines;
   let maxJobTimeMs: number;
+  let abortGraceMs: number;
   let failureMode: FailureModeSpec;
   let handler: ((job: Job) => unknown) | undefined;
   let runs: JobRuns;
+  let events: JobEvents;
 
   beforeEach(() => {
     settlements = [];
     left = 0;
+    saved = [];
     logged = [];
     deadlines = new Deadlines();
     maxJobTimeMs = 60_000;
+    abortGraceMs = 1_000;
     failureMode = Retry({ times: 5, delay: 70 });
     const note = (text: string): void => void logged.push(text);
     const log: Log = { debug: note, log: note, warn: note, error: note };
     const executor = new JobExecutor(100);
+    events = new JobEvents(log);
     const tools: RunTools = {
       handlers: {
         names: ['work'],
         get: () => handler && { name: 'work', invoke: handler },
-        policyOf: () => ({ maxJobTimeMs, failureMode, successMode: IgnoreSuccess(), retryDelayMs: 15_000 }),
+        policyOf: () => ({ maxJobTimeMs, abortGraceMs, failureMode, successMode: IgnoreSuccess(), retryDelayMs: 15_000 }),
       },
       executor,
       transactional: { giveUp: (job: RunningJob) => executor.aborted(job) } as TransactionalRuns,
       failures: new FailureSettler(() => 'abandon', log),
       successes: new SuccessReporter(() => undefined, log),
-      events: new JobEvents(log),
+      events,
       deadlines,
-      jobTools: { codec: undefined, maxPayloadSize: 100, logOf: () => log, saveProgress: () => undefined },
+      jobTools: { codec: undefined, maxPayloadSize: 100, logOf: () => log, saveProgress: (_job, json) => void saved.push(json) },
       log,
     };
     runs = new JobRuns(tools, { onSettlement: (settlement) => settlements.push(settlement), onCommitted: () => undefined, onLeft: () => left++ });
@@ -160,6 +168,48 @@ describe('JobRuns', () => {
     handler = undefined;
     runs.start(reserved('a'));
     expect([runs.size, left, settlements]).toMatchObject([0, 0, [{ action: 'requeue', countAttempt: false, delayMs: 60_000 }]]);
+  });
+
+  it.each([
+    [new JobCancelledError('cancelled'), { action: 'finish', state: 'cancelled' }],
+    [new JobTimeoutError('too long'), { action: 'requeue', countAttempt: true }],
+    [new ShutdownError('bye'), { action: 'requeue', countAttempt: false }],
+    [new LostReservationError('lost'), undefined],
+  ])('a handler that ignores its signal (%s) is reported once, and what it comes to after abortGrace is refused', async (reason, expected) => {
+    abortGraceMs = 30;
+    const end = deferred<string>();
+    const told: JobEvent[] = [];
+    events.listen((event) => told.push(event));
+    let running: Job | undefined;
+    const result = settled((job) => {
+      running = job;
+      job.progress(1);
+      return end.promise;
+    });
+    runs.abort('a', reason);
+    await sleep(10);
+    expect([runs.size, told.map(({ kind }) => kind)]).toEqual([1, ['job:started']]);
+    const settlement = await result;
+    if (expected) expect(settlement).toMatchObject(expected);
+    else expect(settlement).toBeUndefined();
+    const before = structuredClone(settlements);
+    running!.progress(2);
+    end.resolve('late');
+    await sleep(10);
+    expect([settlements, left, saved]).toEqual([before, 1, ['1']]);
+    expect(told.filter(({ kind }) => kind === 'job:stuck')).toMatchObject([{ jobId: 'a', attempt: 2, failure: { code: reason.code }, runTimeMs: expect.any(Number) }]);
+    expect(logged.filter((text) => text.includes('goes on although its signal fired'))).toHaveLength(1);
+  });
+
+  it('a handler that heeds its signal is not', async () => {
+    abortGraceMs = 50;
+    const told: string[] = [];
+    events.listen(({ kind }) => told.push(kind));
+    const result = settled((job) => new Promise((_, reject) => job.signal.addEventListener('abort', () => reject(job.signal.reason as Error))));
+    runs.abort('a', new JobCancelledError('cancelled'));
+    await result;
+    await sleep(70);
+    expect([told, logged.filter((text) => text.includes('goes on'))]).toEqual([['job:started'], []]);
   });
 
   it('a signal that is asked for late has fired already', async () => {

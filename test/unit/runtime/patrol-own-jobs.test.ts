@@ -115,6 +115,21 @@ describe('Patrol, of the jobs of its own process,', () => {
       expect([world.looks, world.holdings.at(-1), world.aborted.at(-1)]).toEqual([[], ['a'], abortion('a')]);
     });
 
+    it('what a signal tells of while the answer that brings it is under way', async () => {
+      world.known.delete('b');
+      world.askedAt = [performance.now()];
+      for (const id of ['b', 'unknown', 'b']) world.patrol.signal(id);
+      await sleep(60);
+      expect([world.holdings, world.aborted]).toEqual([[], []]);
+      world.askedAt = [];
+      world.known.add('b');
+      await until(() => world.aborted.length > 0);
+      expect([world.holdings, world.aborted]).toEqual([[['b']], [abortion('b')]]);
+      world.patrol.signal('unknown');
+      await sleep(60);
+      expect(world.holdings).toEqual([['b']].map((ids) => ids));
+    });
+
     it('nothing while the lease is lost', async () => {
       world.lease.trusted = false;
       world.patrol.signal('b');

@@ -18,7 +18,7 @@ describe('Settler', () => {
   let exchange: (request: Exchange) => Promise<Partial<Exchanged>> | Partial<Exchanged>;
   let requeue: (ids: string[]) => Promise<Refused[]> | Refused[];
   let settler: Settler;
-  const request = { queue: 'q', instanceId: 'i', limit: 5, names: [], suspensionKeys: [], keepMs: { completed: null, abandoned: null, cancelled: null }, after: undefined };
+  const request = { queue: 'q', instanceId: 'i', limit: 5, names: [], suspensionKeys: [], keepMs: { completed: null, abandoned: null, cancelled: null }, after: undefined, limits: { groups: '{}', rate: undefined } };
 
   beforeEach(() => {
     told = [];

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Log, QueueSurvey, SweepStore } from '../../../lib/interfaces/ports/index.js';
+import type { GroupSweep } from '../../../lib/runtime/group-sweep.js';
 import type { Patrol } from '../../../lib/runtime/patrol.js';
 import type { QueueRunner } from '../../../lib/runtime/queue-runner.js';
 import { Sweeper } from '../../../lib/runtime/sweeper.js';
@@ -26,7 +27,7 @@ describe('Sweeper', () => {
     const runner = { queue: 'q', wake: () => wakes++ } as unknown as QueueRunner;
     const patrol = { look: async () => undefined } as unknown as Patrol;
     const options = { sweepIntervalMs: 600_000, pollIntervalMs: 1_000 };
-    sweeper = new Sweeper(store, new Map([['q', runner]]), patrol, () => true, options, new TroubleLog(silent));
+    sweeper = new Sweeper(store, new Map([['q', runner]]), patrol, {} as GroupSweep, () => true, options, new TroubleLog(silent));
     return { surveys, wakes: () => wakes };
   }
 

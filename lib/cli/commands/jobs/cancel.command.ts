@@ -1,8 +1,8 @@
 import { Option, type Command } from 'commander';
 import { databaseCommand } from '../../options.js';
-import { addBulk, runBulk, type Bulk, type BulkOptions } from './bulk.js';
+import { addBulk, runBulk, type Bulk, type BulkCommandOptions } from './bulk.js';
 
-interface CancelOptions extends BulkOptions {
+interface CancelOptions extends BulkCommandOptions {
   readonly abort: boolean;
 }
 
@@ -22,12 +22,13 @@ function cancelling(abort: boolean): Bulk {
   return {
     done: 'Cancelled',
     doing: 'Cancelling',
-    states: abort ? ['scheduled', 'available', 'held', 'reserved'] : ['scheduled', 'available', 'held'],
-    async task({ jobs }, id) {
+    states: abort ? ['scheduled', 'available', 'held', 'blocked', 'reserved'] : ['scheduled', 'available', 'held', 'blocked'],
+    async one({ jobs }, id) {
       const answer = await jobs.cancel(id, { abort });
       if (answer === 'not_found') return 'not_waiting';
       if (answer === 'ok') return 'done';
       return abort ? 'told_to_end' : 'running';
     },
+    many: ({ jobs }, criteria, options) => jobs.cancelMany(criteria, { ...options, abort }),
   };
 }

@@ -8,6 +8,7 @@ export interface CriteriaOptions {
   readonly name?: string;
   readonly state?: readonly JobState[];
   readonly payload?: unknown;
+  readonly tag?: readonly string[];
   readonly since?: Date;
   readonly before?: Date;
 }
@@ -19,17 +20,24 @@ export function addCriteria(command: Command): Command {
     .addOption(new Option('--name <name>', 'of this name'))
     .addOption(new Option('--state <states>', `in one of these states: ${JOB_STATES.join(', ')}`).argParser(parseStates))
     .addOption(new Option('--payload <json>', 'whose payload contains this').argParser(parseJson))
+    .addOption(new Option('--tag <tag>', 'with this tag; given several times, with all of them').argParser(addTag))
     .addOption(new Option('--since <date>', 'enqueued at this time or after').argParser(parseDate))
     .addOption(new Option('--before <date>', 'enqueued before this time').argParser(parseDate));
 }
 
-export function criteriaOf({ queue, name, state, payload, since, before }: CriteriaOptions): JobCriteria {
-  return { queue, name, state, payload, enqueuedAfter: since, enqueuedBefore: before };
+/** Those that were given. */
+export function criteriaOf({ queue, name, state, payload, tag, since, before }: CriteriaOptions): JobCriteria {
+  const all = { queue, name, state, payload, tags: tag, enqueuedAfter: since, enqueuedBefore: before };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
 /** Whether any was given. */
 export function hasCriteria(options: CriteriaOptions): boolean {
-  return Object.values(criteriaOf(options)).some((value) => value !== undefined);
+  return Object.keys(criteriaOf(options)).length > 0;
+}
+
+function addTag(tag: string, others: readonly string[] = []): string[] {
+  return [...others, tag];
 }
 
 function parseStates(value: string): JobState[] {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { databaseCommand } from '../../options.js';
-import { addBulk, runBulk, type Bulk, type BulkOptions } from './bulk.js';
+import { addBulk, runBulk, type Bulk, type BulkCommandOptions } from './bulk.js';
 
 const HELP = `Without --state, only abandoned jobs are chosen. Where jobs are chosen by options it counts them and asks first.
 
@@ -13,14 +13,15 @@ const RETRY: Bulk = {
   done: 'Retried',
   doing: 'Retrying',
   states: ['abandoned'],
-  async task({ jobs }, id) {
+  async one({ jobs }, id) {
     await jobs.retry(id);
     return 'done';
   },
+  many: ({ jobs }, criteria, options) => jobs.retryMany(criteria, options),
 };
 
 export function retryJobsCommand(): Command {
-  return addBulk(databaseCommand('retry', 'Runs finished jobs again, with attempts from zero.', HELP)).action((ids: string[], options: BulkOptions) =>
+  return addBulk(databaseCommand('retry', 'Runs finished jobs again, with attempts from zero.', HELP)).action((ids: string[], options: BulkCommandOptions) =>
     runBulk(RETRY, ids, options),
   );
 }
