@@ -3,8 +3,8 @@ import { describe } from './errors/configuration.errors.js';
 
 /** Texts that the module shows at boot. */
 
-export const handlerMapped = (name: string, queue: string, concurrency: number, method: string): string =>
-  `Mapped {${name}, queue ${queue}, concurrency ${concurrency}} job handler to ${method}`;
+export const handlerMapped = (name: string, queue: string, concurrency: number, method: string, batchSize?: number): string =>
+  `Mapped {${name}, queue ${queue}, concurrency ${concurrency}${batchSize ? `, batches of ${batchSize}` : ''}} job handler to ${method}`;
 
 export const twoHandlers = (name: string, first: string, second: string): string =>
   `Job '${name}' has two handlers: ${first} and ${second}. Keep one of them, or give one another job name.`;

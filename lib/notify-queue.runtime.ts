@@ -186,9 +186,9 @@ export class NotifyQueueRuntime {
   private async runEngine(): Promise<void> {
     const found = this.runHandlers();
     if (found.length === 0) return this.tellOfNone();
-    for (const { name, queue, method } of found) {
+    for (const { name, queue, method, batch } of found) {
       const { concurrency } = queueOptionsOf(this.options, queue);
-      this.log.log(handlerMapped(name, queue, concurrency, method), { job: name, queue, concurrency, handler: method });
+      this.log.log(handlerMapped(name, queue, concurrency, method, batch?.size), { job: name, queue, concurrency, handler: method });
     }
     await this.buildEngine().start();
   }

@@ -268,6 +268,17 @@ describe('a batch handler', () => {
     expect(Math.max(...calls.map(({ length }) => length))).toBeLessThanOrEqual(20);
   });
 
+  it('has no more jobs of a group at once than may run', async () => {
+    const { queue } = await boot({ size: 10, wait: '100ms' });
+    const jobs = await Promise.all([
+      queue.enqueueMany(Index, payloads(4), { group: 'a' }),
+      queue.enqueueMany(Index, payloads(4, 10), { group: 'b' }),
+    ]);
+    await Promise.all(jobs.flat().map((job) => queue.result(job, { timeout: '10s' })));
+    for (const call of calls) expect([call.filter((n) => n < 10).length, call.filter((n) => n >= 10).length].every((count) => count <= 1)).toBe(true);
+    expect(calls.flat().filter((n) => n < 10)).toEqual([0, 1, 2, 3]);
+  });
+
   it('is given a job alone whose processes have died at its runs', async () => {
     const { queue } = await boot({ size: 10, wait: '100ms' });
     await database.query(

@@ -294,6 +294,24 @@ describe('a transactional handler', () => {
     expect(await written()).toEqual([3]);
   });
 
+  it('frees the slot of its group with its commit, or its rollback', async () => {
+    const { queue } = await boot({ queues: { books: { failureMode: Retry({ times: 1, delay: 0 }) } } });
+    const running = new Set<number>();
+    const order: string[] = [];
+    work = async (job, manager) => {
+      running.add(job.payload.n);
+      order.push(`${job.payload.n} of ${running.size}`);
+      await write(manager, job.payload.n);
+      await sleep(20);
+      running.delete(job.payload.n);
+      if (job.payload.n === 2 && job.attempt === 1) throw new Error('once more');
+    };
+    const jobs = await queue.enqueueMany(Book, [1, 2, 3].map((n) => ({ n })), { group: 'one' });
+    await Promise.all(jobs.map((job) => queue.result(job, { timeout: '10s' })));
+    expect(order.filter((text) => !text.endsWith('of 1'))).toEqual([]);
+    expect(await written()).toEqual([1, 2, 3]);
+  });
+
   it.each([
     ['none', []],
     ['forever', ['Infinity']],
