@@ -35,7 +35,7 @@ CREATE TABLE ${schema}.job_groups (
  */
 const pull = ({ schema }: Names): string => `
 CREATE OR REPLACE FUNCTION ${schema}.group_pull(of_queue text, keys text[], names text[] DEFAULT NULL) RETURNS integer
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
   pulled integer;
   unfit boolean;
@@ -83,7 +83,7 @@ END $$;
  */
 const leave = ({ schema }: Names): string => `
 CREATE OR REPLACE FUNCTION ${schema}.group_leave(of_queue text, keys text[], slots integer[], names text[] DEFAULT NULL) RETURNS integer
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
   known text[];
   asking integer := 0;
@@ -120,7 +120,7 @@ const admit = ({ schema }: Names): string => `
 CREATE OR REPLACE FUNCTION ${schema}.group_admit(
   of_queue text, ids uuid[], keys text[], owns integer[], priorities smallint[], run_ats timestamptz[], policy jsonb, names text[]
 ) RETURNS uuid[]
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
   last record;
   granted uuid[];
@@ -205,7 +205,7 @@ END $$;
  */
 const sweep = ({ schema, schemaLiteral }: Names): string => `
 CREATE OR REPLACE FUNCTION ${schema}.group_sweep(of_queue text, after text, most integer, policy jsonb) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
   keys text[];
   stale text;
@@ -242,9 +242,9 @@ BEGIN
       SELECT o.ctid FROM ${schema}.job_groups o
       WHERE o.running = 0 AND o.key <> '' AND o.touched_at < clock_timestamp() - interval '10 seconds'
         AND (o.rate IS NULL OR o.tokens + o.rate * extract(epoch FROM clock_timestamp() - o.refilled_at) >= o.burst)
-        AND NOT EXISTS (SELECT FROM ${schema}.jobs j WHERE j.queue = o.queue AND j.group_key = o.key AND j.blocked) LIMIT 100000 FOR UPDATE SKIP LOCKED
-    ));
+        AND NOT EXISTS (SELECT FROM ${schema}.jobs j WHERE j.queue = o.queue AND j.group_key = o.key AND j.blocked) LIMIT 100000 FOR UPDATE SKIP LOCKED));
   END IF;
   RETURN CASE WHEN cardinality(keys) >= most THEN keys[cardinality(keys)] END;
 END $$;
+REVOKE ALL ON FUNCTION ${schema}.group_pull, ${schema}.group_leave, ${schema}.group_admit, ${schema}.group_sweep FROM PUBLIC;
 `;

@@ -15,7 +15,7 @@ export function tokensNow(rate: string, burst: string, tokens: string): string {
  */
 const rates = ({ schema }: Names): string => `
 CREATE OR REPLACE FUNCTION ${schema}.rate_take(of_queue text, wanted integer, of_rate double precision, of_burst integer) RETURNS integer
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
   granted integer;
   held double precision;
@@ -35,7 +35,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION ${schema}.rate_left(of_queue text, used integer) RETURNS double precision
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   UPDATE ${schema}.job_groups g SET tokens = least(g.burst, g.tokens + g.running - used), running = 0
   WHERE g.queue = of_queue AND g.key = ''
   RETURNING CASE WHEN g.tokens < 1 THEN 1000 * (1 - g.tokens) / g.rate END
@@ -53,7 +53,7 @@ CREATE TABLE ${schema}.job_slots (
 ) WITH (fillfactor = 50);
 
 CREATE OR REPLACE FUNCTION ${schema}.slots_take(of_queue text, of_instance uuid, in_use integer, wanted integer, most integer) RETURNS integer
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
   others integer;
   granted integer;
@@ -74,4 +74,5 @@ BEGIN
   END IF;
   RETURN granted;
 END $$;
+REVOKE ALL ON FUNCTION ${schema}.rate_take, ${schema}.rate_left, ${schema}.slots_take FROM PUBLIC;
 `;

@@ -12,11 +12,11 @@ const ME = randomUUID();
 const WRITES: Record<string, (id: string, reservation: number) => { text: string; params: unknown[] }> = {
   'a completion': (id, reservation) => ({
     text: exchange.text,
-    params: ['default', 0, ME, [], [], [id], [reservation], ['completed'], ['"mine"'], [null], [60_000], [null], null, null, null],
+    params: ['default', 0, ME, [], [], [id], [reservation], ['completed'], ['"mine"'], [null], [60_000], [null], null, null, null, '{}'],
   }),
   'an abandonment': (id, reservation) => ({
     text: exchange.text,
-    params: ['default', 0, ME, [], [], [id], [reservation], ['abandoned'], [null], ['{}'], ['1'], [60_000, 60_000, 60_000], null, null, null],
+    params: ['default', 0, ME, [], [], [id], [reservation], ['abandoned'], [null], ['{}'], ['1'], [60_000, 60_000, 60_000], null, null, null, '{}'],
   }),
   'a retry': (id, reservation) => ({ text: requeue.text, params: [[id], [reservation], [5], [1], [null], ['{}'], ['{}'], ME] }),
   'a move': (id, reservation) => ({ text: requeue.text, params: [[id], [reservation], [0], [1], ['elsewhere'], [null], ['{}'], ME] }),

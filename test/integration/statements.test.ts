@@ -244,7 +244,7 @@ describe('a statement that waits for a row', () => {
 
   it('settles the job all the same', async () => {
     const finish = [[id], [1], null, ['1'], null, null, [60_000, 60_000, 60_000]];
-    const rows = await runBeside(watch, STATEMENTS.exchange, ['default', 0, ID, [], [], ...finish, ...START]);
+    const rows = await runBeside(watch, STATEMENTS.exchange, ['default', 0, ID, [], [], ...finish, ...START, '{}']);
     expect(rows).toMatchObject([{ id: null, lost: null }]);
     expect(await database.query('SELECT state FROM notify_queue.all_jobs WHERE id = $1', [id])).toEqual([{ state: 'completed' }]);
   });

@@ -280,6 +280,7 @@ $function$
 CREATE OR REPLACE FUNCTION SCHEMA.group_admit(of_queue text, ids uuid[], keys text[], owns integer[], priorities smallint[], run_ats timestamp with time zone[], policy jsonb, names text[])
  RETURNS uuid[]
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
 AS $function$
@@ -359,10 +360,11 @@ BEGIN
   IF free_keys IS NOT NULL THEN PERFORM SCHEMA.group_pull(of_queue, free_keys, names); END IF;
   RETURN granted;
 END $function$
-
+ {owner=X/owner}
 CREATE OR REPLACE FUNCTION SCHEMA.group_leave(of_queue text, keys text[], slots integer[], names text[] DEFAULT NULL::text[])
  RETURNS integer
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
 AS $function$
@@ -391,10 +393,11 @@ BEGIN
   END IF;
   RETURN asking + CASE WHEN known IS NULL THEN 0 ELSE SCHEMA.group_pull(of_queue, known, names) END;
 END $function$
-
+ {owner=X/owner}
 CREATE OR REPLACE FUNCTION SCHEMA.group_pull(of_queue text, keys text[], names text[] DEFAULT NULL::text[])
  RETURNS integer
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
 AS $function$
@@ -438,10 +441,11 @@ BEGIN
   IF pulled > 0 AND unfit THEN PERFORM SCHEMA.wake_queue(of_queue); END IF;
   RETURN pulled;
 END $function$
-
+ {owner=X/owner}
 CREATE OR REPLACE FUNCTION SCHEMA.group_sweep(of_queue text, after text, most integer, policy jsonb)
  RETURNS text
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
 AS $function$
@@ -481,12 +485,11 @@ BEGIN
       SELECT o.ctid FROM SCHEMA.job_groups o
       WHERE o.running = 0 AND o.key <> '' AND o.touched_at < clock_timestamp() - interval '10 seconds'
         AND (o.rate IS NULL OR o.tokens + o.rate * extract(epoch FROM clock_timestamp() - o.refilled_at) >= o.burst)
-        AND NOT EXISTS (SELECT FROM SCHEMA.jobs j WHERE j.queue = o.queue AND j.group_key = o.key AND j.blocked) LIMIT 100000 FOR UPDATE SKIP LOCKED
-    ));
+        AND NOT EXISTS (SELECT FROM SCHEMA.jobs j WHERE j.queue = o.queue AND j.group_key = o.key AND j.blocked) LIMIT 100000 FOR UPDATE SKIP LOCKED));
   END IF;
   RETURN CASE WHEN cardinality(keys) >= most THEN keys[cardinality(keys)] END;
 END $function$
-
+ {owner=X/owner}
 CREATE OR REPLACE FUNCTION SCHEMA.history_expire()
  RETURNS integer
  LANGUAGE plpgsql
@@ -602,16 +605,18 @@ END $function$
 CREATE OR REPLACE FUNCTION SCHEMA.rate_left(of_queue text, used integer)
  RETURNS double precision
  LANGUAGE sql
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   UPDATE SCHEMA.job_groups g SET tokens = least(g.burst, g.tokens + g.running - used), running = 0
   WHERE g.queue = of_queue AND g.key = ''
   RETURNING CASE WHEN g.tokens < 1 THEN 1000 * (1 - g.tokens) / g.rate END
 $function$
-
+ {owner=X/owner}
 CREATE OR REPLACE FUNCTION SCHEMA.rate_take(of_queue text, wanted integer, of_rate double precision, of_burst integer)
  RETURNS integer
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
 AS $function$
@@ -633,10 +638,11 @@ BEGIN
   WHERE g.queue = of_queue AND g.key = '' RETURNING g.running INTO granted;
   RETURN granted;
 END $function$
-
+ {owner=X/owner}
 CREATE OR REPLACE FUNCTION SCHEMA.slots_take(of_queue text, of_instance uuid, in_use integer, wanted integer, most integer)
  RETURNS integer
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
 AS $function$
@@ -660,7 +666,7 @@ BEGIN
   END IF;
   RETURN granted;
 END $function$
-
+ {owner=X/owner}
 CREATE OR REPLACE FUNCTION SCHEMA.take_back_repeated(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql

@@ -18,7 +18,9 @@ WITH forgotten AS (
 SELECT NULL AS id, NULL AS queue, NULL::bigint AS reservation, NULL::int AS stray,
   (pg_relation_size(${quoteLiteral(`${schema}.jobs`)}) / current_setting('block_size')::int)::int AS pages,
   (SELECT string_agg(i.id::text, ',') FROM ${schema}.job_instances i WHERE i.expires_at <= clock_timestamp()) AS dead,
-  ((SELECT j.queue FROM ${schema}.jobs j WHERE j.blocked ORDER BY j.queue LIMIT 1) IS NOT NULL)::int AS blocked
+  ((SELECT true FROM ${schema}.jobs j WHERE j.blocked AND j.queue = ANY (
+    (SELECT i.queues FROM ${schema}.job_instances i WHERE i.id = $1::uuid)::text[]
+  ) LIMIT 1) IS NOT NULL)::int AS blocked
 UNION ALL
 SELECT j.id::text, j.queue, j.reservation, (j.reserved_by <> $1::uuid)::int, NULL, NULL, NULL
 FROM ${schema}.jobs j

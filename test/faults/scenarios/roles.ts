@@ -19,7 +19,7 @@ import { ALL_ROLES, forbiddenTo, ROLES, type Role } from './roles/forbidden.js';
 const DENIED = '42501';
 const OPERATIONS = join(projectRoot, 'docs/operations.md');
 /** The statements of a process that only enqueues, beside the look at the ledger. */
-const PRODUCER = ['insertJobs', 'insertJobsOnce', 'getJob', 'findOldestJobs', 'findNewestJobs', 'watchJob', 'readConfigs'] as const;
+const PRODUCER = ['insertJobs', 'insertJobsOnce', 'insertUnique', 'getJob', 'findOldestJobs', 'findNewestJobs', 'watchJob', 'readConfigs'] as const;
 const LEDGER = 'SELECT max(version) FROM notify_queue.job_migrations';
 
 /** The same database as another role, whose password is its name. */
@@ -73,6 +73,10 @@ export async function eachRoleDoesItsPart(world: World): Promise<void> {
 async function asProducer({ producer: { queue, configs, logger, dataSource }, random }: World): Promise<void> {
   const { id } = await queue.enqueue('work', {}, { id: crypto.randomUUID() });
   await queue.enqueueMany('noop', [1, 2, 3], { delay: random.integer(100) });
+  await queue.enqueueMany('noop', [1, 2, 3], { group: 'a' });
+  for (const outcome of ['created', 'replaced']) {
+    expect(await queue.enqueue('noop', outcome, { delay: 2_000, unique: { key: 'a', onConflict: 'replace' } })).toMatchObject({ outcome });
+  }
   await dataSource.transaction((manager) => queue.enqueue('noop', null, { manager }));
   await firstValueFrom(queue.watch(id));
   await queue.result(id);
@@ -123,6 +127,7 @@ const SQL_PRODUCER = [
   `SELECT notify_queue.enqueue('work', '{}')`,
   `SELECT notify_queue.enqueue('work', '{}', run_at => now() + interval '200 ms', priority => 5)`,
   `INSERT INTO notify_queue.jobs (name, queue, payload) VALUES ('work', 'default', '{}') RETURNING id`,
+  `INSERT INTO notify_queue.jobs (name, group_key) VALUES ('work', 'a')`,
   `INSERT INTO notify_queue.jobs (id, name, payload, priority, run_at, due_at, notify)
      SELECT gen_random_uuid(), 'work', '{}', 1, due, due, false FROM (SELECT now()) AS t (due)`,
 ];

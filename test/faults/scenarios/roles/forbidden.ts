@@ -11,6 +11,7 @@ const MAY: Record<Role, Record<string, string>> = {
     job_history: 'SELECT INSERT DELETE',
     job_configs: 'SELECT INSERT UPDATE DELETE',
     job_instances: 'SELECT INSERT UPDATE DELETE',
+    job_groups: 'SELECT',
     job_migrations: 'SELECT',
     all_jobs: 'SELECT',
   },
@@ -21,8 +22,8 @@ const MAY: Record<Role, Record<string, string>> = {
 
 /** Columns of `jobs` that a role may write although it may not write the others. */
 const MAY_WRITE: Record<string, Record<string, string>> = {
-  producer: { INSERT: 'id queue name payload priority options notify run_at due_at', UPDATE: 'watched' },
-  sql_producer: { INSERT: 'id queue name payload priority notify run_at due_at' },
+  producer: { INSERT: 'id queue name payload priority options notify run_at due_at group_key blocked unique_key' },
+  sql_producer: { INSERT: 'id queue name payload priority notify run_at due_at group_key' },
 };
 
 const TO_NOBODY = [
@@ -65,6 +66,8 @@ export async function forbiddenTo(role: Role, admin: pg.Client): Promise<string[
     }
   }
   if (role !== 'worker') statements.push(`SELECT notify_queue.history_prepare('{1 day}')`, 'SELECT notify_queue.history_expire()');
+  if (role === 'producer') statements.push(`SELECT notify_queue.group_leave('default', '{a}', '{1}')`, `SELECT notify_queue.slots_take('default', gen_random_uuid(), 0, 1, 1)`);
+  if (role === 'sql_producer') statements.push('SELECT notify_queue.watch_job(gen_random_uuid())', `SELECT notify_queue.unique_claim('key', gen_random_uuid(), 1)`);
   if (role === 'reader') statements.push(`SELECT notify_queue.enqueue('work')`);
   if (role === 'sql_producer') statements.push('INSERT INTO notify_queue.jobs (name) VALUES (DEFAULT) RETURNING queue');
   return statements;
