@@ -216,7 +216,7 @@ BEGIN
             AND (a.priority, a.run_at, a.id) > (last.priority, last.run_at, last.id)
           ORDER BY a.priority, a.run_at, a.id LIMIT 1000
         ) w WHERE w.group_key = ANY (full_keys) AND w.slot IS NULL
-      )) AND b.due_at IS NULL AND b.reserved_by IS NULL FOR UPDATE SKIP LOCKED
+      )) AND b.due_at IS NULL AND b.reserved_by IS NULL AND b.slot IS NULL FOR UPDATE SKIP LOCKED
     ));
   END IF;
   -- Slots that are left over go to jobs that were blocked before.
