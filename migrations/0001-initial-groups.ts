@@ -1,3 +1,4 @@
+import { look, sweep } from './0001-initial-group-looks.js';
 import { tokensNow } from './0001-initial-limits.js';
 import type { Names } from './migration-script.js';
 
@@ -11,7 +12,7 @@ import type { Names } from './migration-script.js';
  * Slots are given up in order of key, and asked for without waiting, so workers cannot wait for each other in a circle. Rows that
  * were locked are updated by key: by ctid, one whose newest version the statement's snapshot does not show would be missed.
  */
-export const groups = (names: Names): string => [table(names), pull(names), leave(names), admit(names), sweep(names)].join('\n');
+export const groups = (names: Names): string => [table(names), pull(names), leave(names), admit(names), look(names), sweep(names)].join('\n');
 
 const table = ({ schema }: Names): string => `
 CREATE TABLE ${schema}.job_groups (
@@ -24,14 +25,19 @@ CREATE TABLE ${schema}.job_groups (
   tokens double precision NOT NULL DEFAULT 0,
   refilled_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   leader_due_at timestamptz,
+  look_at timestamptz,
   touched_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT job_groups_pkey PRIMARY KEY (queue, key)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+CREATE INDEX job_groups_look_idx ON ${schema}.job_groups (queue, look_at) WHERE look_at IS NOT NULL;
 `;
 
 /**
  * Gives free slots and tokens of groups to their next blocked jobs. Where a slot is free and no token, the next job waits
- * for the token as one that is due then, and the others behind it. Wakes workers where `tell`, or where no name of `names` fits.
+ * for the token as one that is due then, and the others behind it. Wakes workers where no name of `names` fits.
+ *
+ * A caller's open transaction may have the next job locked, and nobody tells of a rollback: where jobs stay blocked although
+ * there is a slot, `look_at` says when to look again, after as long as it has been so.
  */
 const pull = ({ schema }: Names): string => `
 CREATE OR REPLACE FUNCTION ${schema}.group_pull(of_queue text, keys text[], names text[] DEFAULT NULL) RETURNS integer
@@ -39,23 +45,26 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enab
 DECLARE
   pulled integer;
   unfit boolean;
+  sleeps boolean;
 BEGIN
   IF (SELECT true FROM ${schema}.jobs j WHERE j.queue = of_queue AND j.blocked LIMIT 1) IS NULL THEN RETURN 0; END IF;
   WITH free AS MATERIALIZED (
-    SELECT g.key, g.rate, g.concurrency = 1 AS in_order, t.tokens, least(g.concurrency - g.running, floor(t.tokens))::int AS slots,
-      g.leader_due_at > clock_timestamp() AS has_leader
-    FROM ${schema}.job_groups g, LATERAL (
-      SELECT ${tokensNow('g.rate', 'g.burst', 'g.tokens')} AS tokens OFFSET 0
-    ) t WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.running < g.concurrency
-    ORDER BY g.key FOR UPDATE OF g
+    SELECT f.*, CASE WHEN f.slots > 0 THEN f.slots WHEN f.has_leader THEN 0 ELSE 1 END AS most FROM (
+      SELECT g.key, g.rate, g.look_at, g.concurrency = 1 AS in_order, t.tokens, least(g.concurrency - g.running, floor(t.tokens))::int AS slots,
+        g.leader_due_at > clock_timestamp() AS has_leader
+      FROM ${schema}.job_groups g, LATERAL (
+        SELECT ${tokensNow('g.rate', 'g.burst', 'g.tokens')} AS tokens OFFSET 0
+      ) t WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.running < g.concurrency
+      ORDER BY g.key FOR UPDATE OF g
+    ) f
   ), next AS MATERIALIZED (
     SELECT j.id, f.key, f.slots > 0 AS runs, clock_timestamp() + make_interval(secs => (1 - f.tokens) / f.rate) AS due
     FROM free f CROSS JOIN LATERAL (
       SELECT b.id FROM ${schema}.jobs b WHERE b.blocked AND b.id = ANY (ARRAY(
         SELECT c.id FROM ${schema}.jobs c WHERE c.queue = of_queue AND c.group_key = f.key
           AND (c.blocked OR (f.in_order AND c.due_at IS NULL AND c.slot IS NULL AND c.reserved_by IS NULL))
-        ORDER BY c.priority, c.run_at, c.id LIMIT CASE WHEN f.slots > 0 THEN f.slots WHEN f.has_leader THEN 0 ELSE 1 END
-      )) FOR UPDATE SKIP LOCKED
+        ORDER BY c.priority, c.run_at, c.id LIMIT f.most + CASE WHEN f.in_order OR f.most = 0 THEN 0 ELSE 10 END
+      )) ORDER BY b.priority, b.run_at, b.id LIMIT f.most FOR UPDATE SKIP LOCKED
     ) j
   ), freed AS (
     UPDATE ${schema}.jobs j SET blocked = false, slot = CASE WHEN n.runs THEN true END, due_at = CASE WHEN NOT n.runs THEN n.due END,
@@ -66,13 +75,20 @@ BEGIN
     FROM next n WHERE j.id = ANY (ARRAY(SELECT id FROM next)) AND j.id = n.id RETURNING n.key, n.runs, n.due, j.name
   ), counted AS (
     SELECT key, count(*) FILTER (WHERE runs)::int AS jobs, min(due) FILTER (WHERE NOT runs) AS due FROM freed GROUP BY key
+  ), asleep AS MATERIALIZED (
+    SELECT f.key, f.look_at IS NULL AS is_new FROM free f
+    WHERE (SELECT count(*) FROM next n WHERE n.key = f.key) < f.most AND EXISTS (
+      SELECT FROM ${schema}.jobs j WHERE j.queue = of_queue AND j.group_key = f.key AND j.blocked AND j.id NOT IN (SELECT n.id FROM next n) OFFSET 0
+    )
   ), taken AS (
-    UPDATE ${schema}.job_groups g SET running = g.running + c.jobs, tokens = CASE WHEN g.rate IS NULL THEN 0 ELSE f.tokens - c.jobs END, refilled_at = clock_timestamp(),
-      leader_due_at = COALESCE(c.due, g.leader_due_at)
-    FROM free f JOIN counted c ON c.key = f.key WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = f.key
+    UPDATE ${schema}.job_groups g SET running = g.running + COALESCE(c.jobs, 0), refilled_at = clock_timestamp(),
+      tokens = CASE WHEN g.rate IS NULL THEN 0 ELSE f.tokens - COALESCE(c.jobs, 0) END, leader_due_at = COALESCE(c.due, g.leader_due_at),
+      look_at = CASE WHEN a.key IS NOT NULL THEN clock_timestamp() + least(greatest(clock_timestamp() - g.touched_at, interval '20 ms'), interval '5 s') END
+    FROM free f LEFT JOIN counted c ON c.key = f.key LEFT JOIN asleep a ON a.key = f.key
+    WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = f.key AND (c.key IS NOT NULL OR a.key IS NOT NULL)
   )
-  SELECT count(*), bool_and(f.name = ANY (names)) IS NOT TRUE INTO pulled, unfit FROM freed f;
-  IF pulled > 0 AND unfit THEN PERFORM ${schema}.wake_queue(of_queue); END IF;
+  SELECT count(*), bool_and(f.name = ANY (names)) IS NOT TRUE, EXISTS (SELECT FROM asleep a WHERE a.is_new) INTO pulled, unfit, sleeps FROM freed f;
+  IF sleeps OR (pulled > 0 AND unfit) THEN PERFORM ${schema}.wake_queue(of_queue); END IF;
   RETURN pulled;
 END $$;
 `;
@@ -87,25 +103,35 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enab
 DECLARE
   known text[];
   asking integer := 0;
+  missed integer;
 BEGIN
   WITH left_by AS (
-    SELECT l.key, sum(l.slots)::int AS slots FROM unnest(keys, slots) AS l (key, slots) GROUP BY l.key
+    SELECT l.key, sum(l.slots)::int AS slots, bool_or(l.slots = 0) AS may_lead FROM unnest(keys, slots) AS l (key, slots) GROUP BY l.key
   ), held AS MATERIALIZED (
     SELECT g.key FROM ${schema}.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys) ORDER BY g.key FOR UPDATE
   ), freed AS (
-    UPDATE ${schema}.job_groups g SET running = greatest(g.running - l.slots, 0), touched_at = clock_timestamp()
+    UPDATE ${schema}.job_groups g SET running = greatest(g.running - l.slots, 0), touched_at = clock_timestamp(),
+      leader_due_at = CASE WHEN NOT l.may_lead THEN g.leader_due_at END
     FROM held h JOIN left_by l ON l.key = h.key WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = h.key
     RETURNING g.key, l.slots
   )
   SELECT array_agg(f.key) FILTER (WHERE f.slots > 0) INTO known FROM freed f;
   IF cardinality(known) IS DISTINCT FROM cardinality(keys) THEN
-    UPDATE ${schema}.jobs j SET blocked = false, due_at = NULL WHERE j.blocked AND j.id = ANY (ARRAY(
-      SELECT n.id FROM unnest(keys) AS k (key) CROSS JOIN LATERAL (
+    WITH heads AS MATERIALIZED (
+      SELECT k.key, n.id FROM (SELECT DISTINCT u AS key FROM unnest(keys) AS u) k CROSS JOIN LATERAL (
         SELECT b.id FROM ${schema}.jobs b WHERE b.queue = of_queue AND b.group_key = k.key AND b.blocked ORDER BY b.priority, b.run_at, b.id LIMIT 1
       ) n WHERE k.key <> ALL (COALESCE(known, '{}'))
-    ));
-    GET DIAGNOSTICS asking = ROW_COUNT;
-    IF asking > 0 THEN PERFORM ${schema}.wake_queue(of_queue); END IF;
+    ), free AS MATERIALIZED (
+      SELECT j.id FROM ${schema}.jobs j WHERE j.blocked AND j.id = ANY (ARRAY(SELECT h.id FROM heads h)) FOR UPDATE SKIP LOCKED
+    ), asked AS (
+      UPDATE ${schema}.jobs j SET blocked = false, due_at = NULL WHERE j.id = ANY (ARRAY(SELECT f.id FROM free f)) RETURNING j.id
+    ), later AS (
+      INSERT INTO ${schema}.job_groups (queue, key, look_at)
+      SELECT of_queue, h.key, clock_timestamp() + interval '20 ms' FROM heads h WHERE h.id NOT IN (SELECT f.id FROM free f) ORDER BY h.key
+      ON CONFLICT (queue, key) DO UPDATE SET look_at = excluded.look_at RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM asked), (SELECT count(*) FROM later) INTO asking, missed;
+    IF asking + missed > 0 THEN PERFORM ${schema}.wake_queue(of_queue); END IF;
   END IF;
   RETURN asking + CASE WHEN known IS NULL THEN 0 ELSE ${schema}.group_pull(of_queue, known, names) END;
 END $$;
@@ -171,7 +197,8 @@ BEGIN
   ), taken AS (
     UPDATE ${schema}.job_groups g SET running = g.running + s.slots, concurrency = h.concurrency, rate = h.rate, burst = h.burst,
       tokens = CASE WHEN h.rate IS NULL THEN 0 ELSE h.tokens - s.jobs END, refilled_at = clock_timestamp(),
-      leader_due_at = COALESCE(s.leader_due, g.leader_due_at), touched_at = clock_timestamp()
+      leader_due_at = COALESCE(s.leader_due, g.leader_due_at), touched_at = clock_timestamp(),
+      look_at = CASE WHEN s.jobs = 0 THEN g.look_at END
     FROM held h JOIN summed s ON s.key = h.key WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = h.key
   ), refused AS (
     UPDATE ${schema}.jobs j SET blocked = NOT d.leads, due_at = CASE WHEN d.leads THEN d.due ELSE 'infinity' END
@@ -189,62 +216,12 @@ BEGIN
             AND (a.priority, a.run_at, a.id) > (last.priority, last.run_at, last.id)
           ORDER BY a.priority, a.run_at, a.id LIMIT 1000
         ) w WHERE w.group_key = ANY (full_keys) AND w.slot IS NULL
-      )) AND b.due_at IS NULL AND b.reserved_by IS NULL FOR UPDATE SKIP LOCKED
+      )) AND b.due_at IS NULL AND b.reserved_by IS NULL AND b.slot IS NULL FOR UPDATE SKIP LOCKED
     ));
   END IF;
   -- Slots that are left over go to jobs that were blocked before.
   IF free_keys IS NOT NULL THEN PERFORM ${schema}.group_pull(of_queue, free_keys, names); END IF;
   RETURN granted;
 END $$;
-`;
-
-/**
- * Looks through the blocked groups of a queue behind `after`, for those in which a slot is free all the same: somebody has
- * deleted the job that held it, or has raised the limit, which `policy` tells of. Answers the last one that it looked at, or null at the end.
- * Groups that nobody has used for a while are forgotten once there are many.
- */
-const sweep = ({ schema, schemaLiteral }: Names): string => `
-CREATE OR REPLACE FUNCTION ${schema}.group_sweep(of_queue text, after text, most integer, policy jsonb) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
-DECLARE
-  keys text[];
-  stale text;
-BEGIN
-  WITH RECURSIVE walk AS (
-    SELECT (SELECT j.group_key FROM ${schema}.jobs j WHERE j.queue = of_queue AND j.blocked AND j.group_key > after ORDER BY j.group_key LIMIT 1) AS key, 1 AS n
-    UNION ALL
-    SELECT (SELECT j.group_key FROM ${schema}.jobs j WHERE j.queue = of_queue AND j.blocked AND j.group_key > w.key ORDER BY j.group_key LIMIT 1), w.n + 1
-    FROM walk w WHERE w.key IS NOT NULL AND w.n < most
-  )
-  SELECT array_agg(w.key ORDER BY w.key) INTO keys FROM walk w WHERE w.key IS NOT NULL;
-  IF keys IS NOT NULL THEN
-    INSERT INTO ${schema}.job_groups (queue, key) SELECT of_queue, k FROM unnest(keys) k ORDER BY k ON CONFLICT DO NOTHING;
-    PERFORM FROM ${schema}.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys) ORDER BY g.key FOR UPDATE;
-    UPDATE ${schema}.job_groups g SET concurrency = p.concurrency, rate = p.rate, burst = p.burst, tokens = least(g.tokens, p.burst)
-    FROM (
-      SELECT k.key, COALESCE((policy -> 'groups' -> k.key ->> 'concurrency')::int, CASE WHEN ascii(k.key) = 1 THEN 1 END, (policy ->> 'concurrency')::int, 1) AS concurrency,
-        COALESCE(policy -> 'groups' -> k.key ->> 'rate', policy ->> 'rate')::float8 AS rate,
-        COALESCE(policy -> 'groups' -> k.key ->> 'burst', policy ->> 'burst')::int AS burst
-      FROM unnest(keys) AS k (key)
-    ) p
-    WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = p.key AND (g.concurrency, g.rate, g.burst) IS DISTINCT FROM (p.concurrency, p.rate, p.burst);
-    -- One whose slots have been taken for long: are there jobs that hold them?
-    SELECT g.key INTO stale FROM ${schema}.job_groups g
-    WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.running >= g.concurrency AND g.touched_at < clock_timestamp() - interval '1 minute' LIMIT 1;
-    UPDATE ${schema}.job_groups g SET touched_at = clock_timestamp(),
-      running = (SELECT count(*) FROM ${schema}.jobs j WHERE j.queue = of_queue AND j.group_key = stale AND j.slot IS NOT NULL)
-    WHERE g.queue = of_queue AND g.key = stale;
-    PERFORM ${schema}.group_pull(of_queue, keys);
-  END IF;
-  IF pg_relation_size(format('%I.job_groups', ${schemaLiteral})::regclass) > 1048576
-    AND pg_try_advisory_xact_lock(hashtextextended('notify-queue groups ' || ${schemaLiteral}, 0)) THEN
-    DELETE FROM ${schema}.job_groups g WHERE g.ctid = ANY (ARRAY(
-      SELECT o.ctid FROM ${schema}.job_groups o
-      WHERE o.running = 0 AND o.key <> '' AND o.touched_at < clock_timestamp() - interval '10 seconds'
-        AND (o.rate IS NULL OR o.tokens + o.rate * extract(epoch FROM clock_timestamp() - o.refilled_at) >= o.burst)
-        AND NOT EXISTS (SELECT FROM ${schema}.jobs j WHERE j.queue = o.queue AND j.group_key = o.key AND j.blocked) LIMIT 100000 FOR UPDATE SKIP LOCKED));
-  END IF;
-  RETURN CASE WHEN cardinality(keys) >= most THEN keys[cardinality(keys)] END;
-END $$;
-REVOKE ALL ON FUNCTION ${schema}.group_pull, ${schema}.group_leave, ${schema}.group_admit, ${schema}.group_sweep FROM PUBLIC;
+REVOKE ALL ON FUNCTION ${schema}.group_pull, ${schema}.group_leave, ${schema}.group_admit FROM PUBLIC;
 `;

@@ -2,9 +2,10 @@ import type { Names } from './migration-script.js';
 
 /**
  * Unique jobs. A key is held by the row of its job, in every unfinished state, or for a time of its own in
- * `job_keys`. A blocked job that is changed is looked at again: a slot may have come free while its row was locked. Enqueues never wait for, nor lock, a job that runs: their transactions may be long, and the job must be settled.
+ * `job_keys`. A blocked job that is changed is looked at again: a slot may have come free while its row was locked. Enqueues never wait for, nor lock, a job that runs: their transactions
+ * may be long, and the job must be settled. For the same reason they notify without the lock of the queue, on which others would rely until they end.
  */
-export const unique = ({ schema }: Names): string => `
+export const unique = ({ schema, channels }: Names): string => `
 CREATE TABLE ${schema}.job_keys (
   key text NOT NULL,
   job_id uuid NOT NULL,
@@ -70,7 +71,7 @@ BEGIN
         IF NOT FOUND THEN RAISE EXCEPTION USING ERRCODE = 'NQ001'; END IF;
         outcome := CASE on_conflict WHEN 'postpone' THEN 'postponed' ELSE 'replaced' END;
         -- A reserve that came by meanwhile has skipped the locked row.
-        IF due_now IS NULL OR due_now <= clock_timestamp() + interval '1 minute' THEN PERFORM ${schema}.wake_queue(of_queue); END IF;
+        IF due_now IS NULL OR due_now <= clock_timestamp() + interval '1 minute' THEN PERFORM pg_notify(${channels.jobs}, of_queue); END IF;
         RETURN;
       EXCEPTION WHEN SQLSTATE 'NQ001' THEN CONTINUE;
       END;
@@ -84,7 +85,7 @@ BEGIN
     IF id IS NULL THEN
       UPDATE ${schema}.jobs j SET payload = new_payload, options = new_options, blocked = false, due_at = CASE WHEN NOT j.blocked THEN j.due_at END
       WHERE j.unique_key = successor AND j.reserved_by IS NULL RETURNING j.id INTO id;
-      PERFORM ${schema}.wake_queue(of_queue);
+      PERFORM pg_notify(${channels.jobs}, of_queue);
     END IF;
     outcome := 'again';
     IF id IS NOT NULL THEN RETURN; END IF;

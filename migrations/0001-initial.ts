@@ -19,7 +19,8 @@ DROP FUNCTION ${schema}.enqueue(text, jsonb, text, timestamptz, integer), ${sche
   ${schema}.group_pull(text, text[], text[]), ${schema}.group_leave(text, text[], integer[], text[]),
   ${schema}.group_admit(text, uuid[], text[], integer[], smallint[], timestamptz[], jsonb, text[]),
   ${schema}.rate_take(text, integer, double precision, integer), ${schema}.rate_left(text, integer),
-  ${schema}.watch_job(uuid), ${schema}.group_sweep(text, text, integer, jsonb), ${schema}.slots_take(text, uuid, integer, integer, integer), ${schema}.unique_claim(text, uuid, double precision),
+  ${schema}.watch_job(uuid), ${schema}.group_sweep(text, text, integer, jsonb), ${schema}.group_look(text),
+  ${schema}.slots_take(text, uuid, integer, integer, integer), ${schema}.unique_claim(text, uuid, double precision),
   ${schema}.unique_conflict(uuid, text, text, uuid, text, text, jsonb, jsonb, smallint, timestamptz, text);
 `,
 };

@@ -101,6 +101,7 @@ export function createEngine(recipe: EngineRecipe): Engine {
     slots: instances,
     onAnswerLost: () => patrol.suspect(),
     onDueIn: (delayMs: number) => sweeper.surveyIn(delayMs),
+    onRest: () => sweeper.cameToRest(),
     log,
   };
   const runners = recipe.queues.map((queue) => new QueueRunner(queue, tools));

@@ -191,7 +191,7 @@ export class QueueRunner {
         // Behind a place there may be nothing while there is something before it, and of a group that another worker
         // looked at just then something may be left.
         this.hungry = isFull || this.wakes > wakes || after !== undefined || seen > jobs.length || waitMs !== null;
-        if (!this.hungry) this.intake.rest();
+        if (!this.hungry) this.rest();
       }
       if (pulled > 0 || seen > jobs.length) this.blockedMoved(pulled);
       this.receive(jobs, instanceId);
@@ -201,6 +201,11 @@ export class QueueRunner {
       if (error instanceof DatabaseUnavailableError && error.mayHaveRun) tools.onAnswerLost();
       this.backOff(error);
     }
+  }
+
+  private rest(): void {
+    this.intake.rest();
+    this.tools.onRest();
   }
 
   /** Jobs of groups have become free to run, or wait for a token from now on. */

@@ -49,4 +49,6 @@ export interface RunnerTools extends RunTools {
   readonly onAnswerLost: () => void;
   /** A job of this process will be due in so many milliseconds. */
   readonly onDueIn: (delayMs: number) => void;
+  /** A queue found nothing more to reserve. */
+  readonly onRest: () => void;
 }

@@ -12,6 +12,9 @@ export interface SweeperOptions {
 
 /** A commit that sent no notification of its own relied on one that was under way: look again after these times. */
 const LATER_LOOKS_MS = [10, 100];
+/** After a queue has come to rest, and whenever there is something that could not be reserved, in twice the time each time: an
+ * open transaction may have it locked, and nobody tells of a rollback. */
+const LOOK_BACK_MS = 100;
 const MIN_SURVEY_GAP_MS = 20;
 /** Jobs due later than a minute notify nobody, so the due times are looked at this often at least. */
 const MAX_SURVEY_GAP_MS = 30_000;
@@ -31,6 +34,8 @@ export class Sweeper {
   private sweeping = false;
   private sweepAgain = false;
   private workCameInAt = -Infinity;
+  /** Until the next look at what could not be reserved; 0 when there was nothing. */
+  private lookBackMs = 0;
   private sweptAt: number | undefined;
   private stopped = false;
 
@@ -66,7 +71,13 @@ export class Sweeper {
     if (!runner || this.stopped) return;
     runner.wake();
     this.workCameInAt = performance.now();
+    this.lookBackMs = 0;
     this.planLaterLooks();
+  }
+
+  /** A queue found nothing more to reserve. */
+  cameToRest(): void {
+    if (this.lookBackMs === 0) this.surveyIn(LOOK_BACK_MS);
   }
 
   /** Make sure that a survey runs within this time. */
@@ -126,7 +137,10 @@ export class Sweeper {
     this.surveyedAt = performance.now();
     let nextDueMs = MAX_SURVEY_GAP_MS;
     try {
-      for (const found of await this.store.survey([...this.runners.keys()])) {
+      const all = await this.store.survey([...this.runners.keys()]);
+      this.lookBackMs = all.some((found) => found.available) ? Math.max(LOOK_BACK_MS, this.lookBackMs * 2) : 0;
+      if (this.lookBackMs > 0) nextDueMs = Math.min(nextDueMs, this.lookBackMs);
+      for (const found of all) {
         if (found.available) this.runners.get(found.queue)?.wake();
         if (found.nextDueMs !== null) nextDueMs = Math.min(nextDueMs, found.nextDueMs);
       }

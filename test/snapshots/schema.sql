@@ -5,6 +5,7 @@ SCHEMA Made by nestjs-notify-queue
 I job_history_pkey
 S job_configs_revision
 i job_configs_pkey
+i job_groups_look_idx
 i job_groups_pkey
 i job_history_default_pkey
 i job_history_forever_pkey
@@ -64,7 +65,8 @@ job_groups 06 burst integer
 job_groups 07 tokens double precision NOT NULL DEFAULT 0
 job_groups 08 refilled_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
 job_groups 09 leader_due_at timestamp with time zone
-job_groups 10 touched_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+job_groups 10 look_at timestamp with time zone
+job_groups 11 touched_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
 job_history 01 run_at timestamp with time zone NOT NULL
 job_history 02 enqueued_at timestamp with time zone NOT NULL
 job_history 03 reserved_at timestamp with time zone
@@ -196,6 +198,7 @@ jobs jobs_inserted TRIGGER DEFERRABLE INITIALLY DEFERRED
 jobs jobs_pkey PRIMARY KEY (id)
 
 -- indexes
+CREATE INDEX job_groups_look_idx ON SCHEMA.job_groups USING btree (queue, look_at) WHERE (look_at IS NOT NULL)
 CREATE INDEX job_keys_expires_idx ON SCHEMA.job_keys USING btree (expires_at)
 CREATE INDEX jobs_available_idx ON SCHEMA.jobs USING btree (queue, priority, run_at, id) WHERE (due_at IS NULL)
 CREATE INDEX jobs_blocked_idx ON SCHEMA.jobs USING btree (queue, group_key) WHERE blocked
@@ -335,7 +338,8 @@ BEGIN
   ), taken AS (
     UPDATE SCHEMA.job_groups g SET running = g.running + s.slots, concurrency = h.concurrency, rate = h.rate, burst = h.burst,
       tokens = CASE WHEN h.rate IS NULL THEN 0 ELSE h.tokens - s.jobs END, refilled_at = clock_timestamp(),
-      leader_due_at = COALESCE(s.leader_due, g.leader_due_at), touched_at = clock_timestamp()
+      leader_due_at = COALESCE(s.leader_due, g.leader_due_at), touched_at = clock_timestamp(),
+      look_at = CASE WHEN s.jobs = 0 THEN g.look_at END
     FROM held h JOIN summed s ON s.key = h.key WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = h.key
   ), refused AS (
     UPDATE SCHEMA.jobs j SET blocked = NOT d.leads, due_at = CASE WHEN d.leads THEN d.due ELSE 'infinity' END
@@ -353,7 +357,7 @@ BEGIN
             AND (a.priority, a.run_at, a.id) > (last.priority, last.run_at, last.id)
           ORDER BY a.priority, a.run_at, a.id LIMIT 1000
         ) w WHERE w.group_key = ANY (full_keys) AND w.slot IS NULL
-      )) AND b.due_at IS NULL AND b.reserved_by IS NULL FOR UPDATE SKIP LOCKED
+      )) AND b.due_at IS NULL AND b.reserved_by IS NULL AND b.slot IS NULL FOR UPDATE SKIP LOCKED
     ));
   END IF;
   -- Slots that are left over go to jobs that were blocked before.
@@ -371,27 +375,58 @@ AS $function$
 DECLARE
   known text[];
   asking integer := 0;
+  missed integer;
 BEGIN
   WITH left_by AS (
-    SELECT l.key, sum(l.slots)::int AS slots FROM unnest(keys, slots) AS l (key, slots) GROUP BY l.key
+    SELECT l.key, sum(l.slots)::int AS slots, bool_or(l.slots = 0) AS may_lead FROM unnest(keys, slots) AS l (key, slots) GROUP BY l.key
   ), held AS MATERIALIZED (
     SELECT g.key FROM SCHEMA.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys) ORDER BY g.key FOR UPDATE
   ), freed AS (
-    UPDATE SCHEMA.job_groups g SET running = greatest(g.running - l.slots, 0), touched_at = clock_timestamp()
+    UPDATE SCHEMA.job_groups g SET running = greatest(g.running - l.slots, 0), touched_at = clock_timestamp(),
+      leader_due_at = CASE WHEN NOT l.may_lead THEN g.leader_due_at END
     FROM held h JOIN left_by l ON l.key = h.key WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = h.key
     RETURNING g.key, l.slots
   )
   SELECT array_agg(f.key) FILTER (WHERE f.slots > 0) INTO known FROM freed f;
   IF cardinality(known) IS DISTINCT FROM cardinality(keys) THEN
-    UPDATE SCHEMA.jobs j SET blocked = false, due_at = NULL WHERE j.blocked AND j.id = ANY (ARRAY(
-      SELECT n.id FROM unnest(keys) AS k (key) CROSS JOIN LATERAL (
+    WITH heads AS MATERIALIZED (
+      SELECT k.key, n.id FROM (SELECT DISTINCT u AS key FROM unnest(keys) AS u) k CROSS JOIN LATERAL (
         SELECT b.id FROM SCHEMA.jobs b WHERE b.queue = of_queue AND b.group_key = k.key AND b.blocked ORDER BY b.priority, b.run_at, b.id LIMIT 1
       ) n WHERE k.key <> ALL (COALESCE(known, '{}'))
-    ));
-    GET DIAGNOSTICS asking = ROW_COUNT;
-    IF asking > 0 THEN PERFORM SCHEMA.wake_queue(of_queue); END IF;
+    ), free AS MATERIALIZED (
+      SELECT j.id FROM SCHEMA.jobs j WHERE j.blocked AND j.id = ANY (ARRAY(SELECT h.id FROM heads h)) FOR UPDATE SKIP LOCKED
+    ), asked AS (
+      UPDATE SCHEMA.jobs j SET blocked = false, due_at = NULL WHERE j.id = ANY (ARRAY(SELECT f.id FROM free f)) RETURNING j.id
+    ), later AS (
+      INSERT INTO SCHEMA.job_groups (queue, key, look_at)
+      SELECT of_queue, h.key, clock_timestamp() + interval '20 ms' FROM heads h WHERE h.id NOT IN (SELECT f.id FROM free f) ORDER BY h.key
+      ON CONFLICT (queue, key) DO UPDATE SET look_at = excluded.look_at RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM asked), (SELECT count(*) FROM later) INTO asking, missed;
+    IF asking + missed > 0 THEN PERFORM SCHEMA.wake_queue(of_queue); END IF;
   END IF;
   RETURN asking + CASE WHEN known IS NULL THEN 0 ELSE SCHEMA.group_pull(of_queue, known, names) END;
+END $function$
+ {owner=X/owner}
+CREATE OR REPLACE FUNCTION SCHEMA.group_look(of_queue text)
+ RETURNS double precision
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+DECLARE
+  keys text[];
+BEGIN
+  SELECT array_agg(due.key) INTO keys FROM (
+    SELECT g.key FROM SCHEMA.job_groups g WHERE g.queue = of_queue AND g.look_at <= clock_timestamp() ORDER BY g.look_at LIMIT 100 FOR UPDATE SKIP LOCKED
+  ) due;
+  IF keys IS NOT NULL THEN
+    PERFORM SCHEMA.group_pull(of_queue, keys);
+    UPDATE SCHEMA.job_groups g SET look_at = NULL WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.look_at <= clock_timestamp();
+  END IF;
+  RETURN (SELECT greatest(1000 * extract(epoch FROM g.look_at - clock_timestamp()), 20)::float8
+    FROM SCHEMA.job_groups g WHERE g.queue = of_queue AND g.look_at IS NOT NULL ORDER BY g.look_at LIMIT 1);
 END $function$
  {owner=X/owner}
 CREATE OR REPLACE FUNCTION SCHEMA.group_pull(of_queue text, keys text[], names text[] DEFAULT NULL::text[])
@@ -404,24 +439,27 @@ AS $function$
 DECLARE
   pulled integer;
   unfit boolean;
+  sleeps boolean;
 BEGIN
   IF (SELECT true FROM SCHEMA.jobs j WHERE j.queue = of_queue AND j.blocked LIMIT 1) IS NULL THEN RETURN 0; END IF;
   WITH free AS MATERIALIZED (
-    SELECT g.key, g.rate, g.concurrency = 1 AS in_order, t.tokens, least(g.concurrency - g.running, floor(t.tokens))::int AS slots,
-      g.leader_due_at > clock_timestamp() AS has_leader
-    FROM SCHEMA.job_groups g, LATERAL (
-      SELECT CASE WHEN g.rate IS NULL THEN 1e9 ELSE
+    SELECT f.*, CASE WHEN f.slots > 0 THEN f.slots WHEN f.has_leader THEN 0 ELSE 1 END AS most FROM (
+      SELECT g.key, g.rate, g.look_at, g.concurrency = 1 AS in_order, t.tokens, least(g.concurrency - g.running, floor(t.tokens))::int AS slots,
+        g.leader_due_at > clock_timestamp() AS has_leader
+      FROM SCHEMA.job_groups g, LATERAL (
+        SELECT CASE WHEN g.rate IS NULL THEN 1e9 ELSE
         least(g.burst + least(0.5, g.rate * 0.005), g.tokens + g.rate * greatest(extract(epoch FROM clock_timestamp() - g.refilled_at)::float8, 0)) END AS tokens OFFSET 0
-    ) t WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.running < g.concurrency
-    ORDER BY g.key FOR UPDATE OF g
+      ) t WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.running < g.concurrency
+      ORDER BY g.key FOR UPDATE OF g
+    ) f
   ), next AS MATERIALIZED (
     SELECT j.id, f.key, f.slots > 0 AS runs, clock_timestamp() + make_interval(secs => (1 - f.tokens) / f.rate) AS due
     FROM free f CROSS JOIN LATERAL (
       SELECT b.id FROM SCHEMA.jobs b WHERE b.blocked AND b.id = ANY (ARRAY(
         SELECT c.id FROM SCHEMA.jobs c WHERE c.queue = of_queue AND c.group_key = f.key
           AND (c.blocked OR (f.in_order AND c.due_at IS NULL AND c.slot IS NULL AND c.reserved_by IS NULL))
-        ORDER BY c.priority, c.run_at, c.id LIMIT CASE WHEN f.slots > 0 THEN f.slots WHEN f.has_leader THEN 0 ELSE 1 END
-      )) FOR UPDATE SKIP LOCKED
+        ORDER BY c.priority, c.run_at, c.id LIMIT f.most + CASE WHEN f.in_order OR f.most = 0 THEN 0 ELSE 10 END
+      )) ORDER BY b.priority, b.run_at, b.id LIMIT f.most FOR UPDATE SKIP LOCKED
     ) j
   ), freed AS (
     UPDATE SCHEMA.jobs j SET blocked = false, slot = CASE WHEN n.runs THEN true END, due_at = CASE WHEN NOT n.runs THEN n.due END,
@@ -432,13 +470,20 @@ BEGIN
     FROM next n WHERE j.id = ANY (ARRAY(SELECT id FROM next)) AND j.id = n.id RETURNING n.key, n.runs, n.due, j.name
   ), counted AS (
     SELECT key, count(*) FILTER (WHERE runs)::int AS jobs, min(due) FILTER (WHERE NOT runs) AS due FROM freed GROUP BY key
+  ), asleep AS MATERIALIZED (
+    SELECT f.key, f.look_at IS NULL AS is_new FROM free f
+    WHERE (SELECT count(*) FROM next n WHERE n.key = f.key) < f.most AND EXISTS (
+      SELECT FROM SCHEMA.jobs j WHERE j.queue = of_queue AND j.group_key = f.key AND j.blocked AND j.id NOT IN (SELECT n.id FROM next n) OFFSET 0
+    )
   ), taken AS (
-    UPDATE SCHEMA.job_groups g SET running = g.running + c.jobs, tokens = CASE WHEN g.rate IS NULL THEN 0 ELSE f.tokens - c.jobs END, refilled_at = clock_timestamp(),
-      leader_due_at = COALESCE(c.due, g.leader_due_at)
-    FROM free f JOIN counted c ON c.key = f.key WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = f.key
+    UPDATE SCHEMA.job_groups g SET running = g.running + COALESCE(c.jobs, 0), refilled_at = clock_timestamp(),
+      tokens = CASE WHEN g.rate IS NULL THEN 0 ELSE f.tokens - COALESCE(c.jobs, 0) END, leader_due_at = COALESCE(c.due, g.leader_due_at),
+      look_at = CASE WHEN a.key IS NOT NULL THEN clock_timestamp() + least(greatest(clock_timestamp() - g.touched_at, interval '20 ms'), interval '5 s') END
+    FROM free f LEFT JOIN counted c ON c.key = f.key LEFT JOIN asleep a ON a.key = f.key
+    WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = f.key AND (c.key IS NOT NULL OR a.key IS NOT NULL)
   )
-  SELECT count(*), bool_and(f.name = ANY (names)) IS NOT TRUE INTO pulled, unfit FROM freed f;
-  IF pulled > 0 AND unfit THEN PERFORM SCHEMA.wake_queue(of_queue); END IF;
+  SELECT count(*), bool_and(f.name = ANY (names)) IS NOT TRUE, EXISTS (SELECT FROM asleep a WHERE a.is_new) INTO pulled, unfit, sleeps FROM freed f;
+  IF sleeps OR (pulled > 0 AND unfit) THEN PERFORM SCHEMA.wake_queue(of_queue); END IF;
   RETURN pulled;
 END $function$
  {owner=X/owner}
@@ -485,7 +530,8 @@ BEGIN
       SELECT o.ctid FROM SCHEMA.job_groups o
       WHERE o.running = 0 AND o.key <> '' AND o.touched_at < clock_timestamp() - interval '10 seconds'
         AND (o.rate IS NULL OR o.tokens + o.rate * extract(epoch FROM clock_timestamp() - o.refilled_at) >= o.burst)
-        AND NOT EXISTS (SELECT FROM SCHEMA.jobs j WHERE j.queue = o.queue AND j.group_key = o.key AND j.blocked) LIMIT 100000 FOR UPDATE SKIP LOCKED));
+        AND NOT EXISTS (SELECT FROM SCHEMA.jobs j WHERE j.queue = o.queue AND j.group_key = o.key AND j.blocked) LIMIT 100000 FOR UPDATE SKIP LOCKED
+    ));
   END IF;
   RETURN CASE WHEN cardinality(keys) >= most THEN keys[cardinality(keys)] END;
 END $function$
@@ -737,7 +783,7 @@ BEGIN
         IF NOT FOUND THEN RAISE EXCEPTION USING ERRCODE = 'NQ001'; END IF;
         outcome := CASE on_conflict WHEN 'postpone' THEN 'postponed' ELSE 'replaced' END;
         -- A reserve that came by meanwhile has skipped the locked row.
-        IF due_now IS NULL OR due_now <= clock_timestamp() + interval '1 minute' THEN PERFORM SCHEMA.wake_queue(of_queue); END IF;
+        IF due_now IS NULL OR due_now <= clock_timestamp() + interval '1 minute' THEN PERFORM pg_notify(E'SCHEMA.jobs', of_queue); END IF;
         RETURN;
       EXCEPTION WHEN SQLSTATE 'NQ001' THEN CONTINUE;
       END;
@@ -751,7 +797,7 @@ BEGIN
     IF id IS NULL THEN
       UPDATE SCHEMA.jobs j SET payload = new_payload, options = new_options, blocked = false, due_at = CASE WHEN NOT j.blocked THEN j.due_at END
       WHERE j.unique_key = successor AND j.reserved_by IS NULL RETURNING j.id INTO id;
-      PERFORM SCHEMA.wake_queue(of_queue);
+      PERFORM pg_notify(E'SCHEMA.jobs', of_queue);
     END IF;
     outcome := 'again';
     IF id IS NOT NULL THEN RETURN; END IF;

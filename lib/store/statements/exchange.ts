@@ -21,7 +21,8 @@ import { HISTORY_FROM_JOB } from './history-columns.js';
  * Concurrency: a finish deletes only the row whose reservation it holds; the reserve skips locked rows and
  * never waits for one; it goes by ctid, as an array, because that is the one join that no plan turns into
  * a scan of the table. The reserve is made to depend on the delete, so that the delete always comes first:
- * in free order 32 connections deadlocked. Starting at a place spares the scan of the dead entries before
+ * in free order 32 connections deadlocked. A row that was changed since the snapshot is locked in its newest version, which no
+ * ctid finds: it waits for the next reserve, and must not ask for a slot of its group. Starting at a place spares the scan of the dead entries before
  * it, which a long transaction elsewhere keeps alive; the caller must start from the beginning now and
  * then. No number in a row, whoever wrote it, makes the reserve fail, and a reservation is one that JavaScript can tell
  * from the next. A suspended queue, or a process whose row is gone from `job_instances`, reserves nothing.
@@ -68,11 +69,9 @@ WITH finish AS MATERIALIZED (
   ORDER BY priority, run_at, id
   LIMIT ${limit} FOR UPDATE SKIP LOCKED
 ), admitted AS MATERIALIZED (
-  SELECT CASE WHEN count(asks) > 0 THEN ${schema}.group_admit($1, array_agg(id) FILTER (WHERE asks IS NOT NULL),
-    array_agg(asks) FILTER (WHERE asks IS NOT NULL), array_agg(owns::int) FILTER (WHERE asks IS NOT NULL),
-    array_agg(priority) FILTER (WHERE asks IS NOT NULL), array_agg(run_at) FILTER (WHERE asks IS NOT NULL), $16::jsonb, $4::text[]) END AS ids,
-    count(*) AS seen
-  FROM picked
+  SELECT CASE WHEN count(*) > 0 THEN ${schema}.group_admit($1, array_agg(id), array_agg(asks), array_agg(owns::int),
+    array_agg(priority), array_agg(run_at), $16::jsonb, $4::text[]) END AS ids, (SELECT count(*) FROM picked) AS seen
+  FROM picked p WHERE asks IS NOT NULL AND EXISTS (SELECT FROM ${schema}.jobs j WHERE j.ctid = p.ctid OFFSET 0)
 ), taken AS (
   UPDATE ${schema}.jobs j
   SET reserved_by = $3::uuid, reserved_at = statement_timestamp(),
