@@ -50,6 +50,7 @@ describe('jobs that a transaction of a caller has changed and not committed yet'
     await queue.enqueue('step', 'other');
     await until(() => ran.includes('other'), soon);
     await end('commit');
+    expect(ran).toEqual(['other']);
   });
 
   it.each(['commit', 'rollback'] as const)('run after its %s', async (how) => {
@@ -94,6 +95,7 @@ describe('jobs that a transaction of a caller has changed and not committed yet'
     await pause(200);
     await end(how);
     await until(() => ran.includes('second'), soon);
+    expect(ran.includes('first')).toBe(how === 'rollback');
   });
 
   it('do not stall the workers of their group', async () => {
@@ -114,5 +116,6 @@ describe('jobs that a transaction of a caller has changed and not committed yet'
     await until(async () => (await database.query('SELECT FROM notify_queue.jobs WHERE reserved_by IS NOT NULL')).length === 0, soon);
     await end('commit');
     await until(() => ran.includes('changed'), soon);
+    expect(ran).toEqual(['first', 'other', 'changed']);
   });
 });
