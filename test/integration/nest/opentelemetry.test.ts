@@ -170,7 +170,7 @@ describe('openTelemetry', () => {
     expect(valueOf('messaging.process.duration', 'work')).toMatchObject({ count: 3 });
     const queueIs = ({ attributes }: { attributes: object }) => Object.entries(attributes).some(([key, value]) => key === 'messaging.destination.name' && value === 'default');
     const states = pointsOf('notify_queue.jobs').filter(queueIs).map(({ attributes, value }) => [attributes['notify_queue.job.state'], value]);
-    expect(Object.fromEntries(states)).toEqual({ scheduled: 1, available: 0, held: 0, reserved: 0 });
+    expect(Object.fromEntries(states)).toEqual({ scheduled: 1, available: 0, blocked: 0, held: 0, reserved: 0 });
     expect(pointsOf('notify_queue.oldest_due.age').find(queueIs)).toMatchObject({ value: 0 });
     expect(pointsOf('messaging.process.duration').find(({ attributes }) => attributes['error.type'])?.attributes).toEqual({
       'notify_queue.name': 'default',

@@ -20,7 +20,7 @@ describe('reserving', () => {
     await queue.resume();
     await until(() => order.length > 3_000);
     await queue.enqueue('step', { n: 'urgent' }, { priority: -1 });
-    await until(() => order.length === many.length + 1);
+    await until(() => order.length === many.length + 1, { timeout: 30_000 });
     expect(order.indexOf('urgent')).toBeLessThan(many.length);
   });
 
