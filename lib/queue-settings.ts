@@ -83,7 +83,8 @@ export class ConfiguredQueues {
   }
 
   private ofGroups(queue: string, snapshot: Snapshot): object | undefined {
-    const groups: Record<string, object> = {};
+    // A group may be called '__proto__'.
+    const groups: Record<string, object> = Object.create(null);
     for (const [setting, toPolicy] of [
       [GROUP_CONCURRENCY, (value: unknown) => ({ concurrency: value })],
       [GROUP_RATE, (value: unknown) => value ?? { rate: 1e9, burst: 1_000_000 }],

@@ -32,7 +32,7 @@ END $$;
 
 -- What becomes of a new job whose key another one has: on_conflict is keep, replace, postpone or again, and holder the
 -- one that has the key for a time. While a job runs, 'again' stores its successor under the key and a letter more, in a
--- group of their own with one slot.
+-- group of their own with one slot, and in the queue of the running one, as groups are of a queue.
 CREATE OR REPLACE FUNCTION ${schema}.unique_conflict(
   new_id uuid, of_key text, on_conflict text, holder uuid, of_queue text, of_name text, new_payload jsonb, new_options jsonb,
   new_priority smallint, due timestamptz, of_group text, OUT id uuid, OUT outcome text
@@ -43,8 +43,8 @@ DECLARE
   successor text;
 BEGIN
   LOOP
-    IF holder IS NULL THEN SELECT j.id, j.reserved_by INTO old FROM ${schema}.jobs j WHERE j.unique_key = of_key;
-    ELSE SELECT j.id, j.reserved_by INTO old FROM ${schema}.jobs j WHERE j.id = holder; END IF;
+    IF holder IS NULL THEN SELECT j.id, j.queue, j.reserved_by INTO old FROM ${schema}.jobs j WHERE j.unique_key = of_key;
+    ELSE SELECT j.id, j.queue, j.reserved_by INTO old FROM ${schema}.jobs j WHERE j.id = holder; END IF;
     outcome := 'kept';
     id := COALESCE(old.id, holder);
     IF id IS NULL THEN
@@ -71,7 +71,7 @@ BEGIN
         IF NOT FOUND THEN RAISE EXCEPTION USING ERRCODE = 'NQ001'; END IF;
         outcome := CASE on_conflict WHEN 'postpone' THEN 'postponed' ELSE 'replaced' END;
         -- A reserve that came by meanwhile has skipped the locked row.
-        IF due_now IS NULL OR due_now <= clock_timestamp() + interval '1 minute' THEN PERFORM pg_notify(${channels.jobs}, of_queue); END IF;
+        IF due_now IS NULL OR due_now <= clock_timestamp() + interval '1 minute' THEN PERFORM pg_notify(${channels.jobs}, old.queue); END IF;
         RETURN;
       EXCEPTION WHEN SQLSTATE 'NQ001' THEN CONTINUE;
       END;
@@ -79,13 +79,13 @@ BEGIN
     IF on_conflict <> 'again' THEN RETURN; END IF;
     successor := of_key || chr(1);
     INSERT INTO ${schema}.jobs AS j (id, queue, name, payload, priority, options, run_at, due_at, group_key, unique_key)
-    VALUES (new_id, of_queue, of_name, new_payload, new_priority, new_options, COALESCE(due, clock_timestamp()),
+    VALUES (new_id, old.queue, of_name, new_payload, new_priority, new_options, COALESCE(due, clock_timestamp()),
       CASE WHEN due > clock_timestamp() THEN due END, of_group, successor)
     ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING RETURNING j.id INTO id;
     IF id IS NULL THEN
       UPDATE ${schema}.jobs j SET payload = new_payload, options = new_options, blocked = false, due_at = CASE WHEN NOT j.blocked THEN j.due_at END
       WHERE j.unique_key = successor AND j.reserved_by IS NULL RETURNING j.id INTO id;
-      PERFORM pg_notify(${channels.jobs}, of_queue);
+      PERFORM pg_notify(${channels.jobs}, old.queue);
     END IF;
     outcome := 'again';
     IF id IS NOT NULL THEN RETURN; END IF;

@@ -63,7 +63,8 @@ CREATE TABLE ${schema}.jobs (
   failure_state jsonb,
   failure jsonb,
   progress jsonb,
-  CONSTRAINT jobs_pkey PRIMARY KEY (id)
+  CONSTRAINT jobs_pkey PRIMARY KEY (id),
+  CONSTRAINT jobs_group_check CHECK (group_key <> '')
 ) WITH (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 CREATE INDEX jobs_available_idx ON ${schema}.jobs (queue, priority, run_at, id) WHERE due_at IS NULL;
 CREATE INDEX jobs_due_idx ON ${schema}.jobs (queue, due_at) WHERE due_at IS NOT NULL;

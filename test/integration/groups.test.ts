@@ -159,6 +159,19 @@ describe('groups', () => {
     expect(most.get('b')).toBe(4);
   });
 
+  it('takes any name for a group, also in a config row, and refuses the one that is no name in SQL', async () => {
+    const { most, ran, work } = meter(10);
+    const { queue, configs } = await start({ providers: [work], queue: { queues: { default: { concurrency: 50 } } } });
+    const names = ['__proto__', 'constructor', `'; DROP TABLE jobs; --`, '{"a":1}', '%s', '\\u0000'];
+    for (const group of names) {
+      await configs.set(`default_group_concurrency:${group}`, '3');
+      await queue.enqueueMany(Step, Array.from({ length: 9 }, () => ({ group })));
+    }
+    await until(() => ran.length === 9 * names.length);
+    expect(new Set(most.values())).toEqual(new Set([3]));
+    await expect(database.query(`INSERT INTO notify_queue.jobs (name, group_key) VALUES ('step', '')`)).rejects.toMatchObject({ constraint: 'jobs_group_check' });
+  });
+
   it('survives the death of the process that runs a job of the group', async () => {
     const ran: unknown[] = [];
     const gate = deferred<void>();

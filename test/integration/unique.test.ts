@@ -142,6 +142,26 @@ describe('unique jobs', () => {
     expect((await apps[0]!.queue.enqueue('refresh', 4, { unique, ...later })).outcome).toBe('created');
   });
 
+  it('runs the next one after the current run, and wakes its workers, when the call names another queue', async () => {
+    const seen: unknown[] = [];
+    const gate = deferred<void>();
+    const work = handle({ elsewhere: async (job: Job) => (seen.push(job.payload), job.payload === 1 && gate.promise) });
+    await start({ providers: [work], queue: { queues: { default: {} } } });
+    const { queue } = await start({ queue: { queues: { other: {} } } });
+    const unique = { key: 'q', onConflict: 'again' } as const;
+    await queue.enqueue('elsewhere', 1, { queue: 'default', unique });
+    await until(() => seen.length === 1);
+    const next = await queue.enqueue('elsewhere', 2, { queue: 'other', unique });
+    expect(await queue.get(next.id)).toMatchObject({ queue: 'default' });
+    gate.resolve();
+    await queue.result(next.id);
+    const postpone = { key: 'p', onConflict: 'postpone' } as const;
+    const { id } = await queue.enqueue('elsewhere', 3, { queue: 'default', unique: postpone, delay: '1h' });
+    await queue.enqueue('elsewhere', 4, { queue: 'other', unique: postpone });
+    await queue.result(id, { timeout: '2s' });
+    expect(seen).toEqual([1, 2, 4]);
+  });
+
   it('takes part in the transaction of the caller', async () => {
     const { queue, dataSource } = await start();
     const unique = { key: 'k', onConflict: 'replace' } as const;

@@ -194,6 +194,7 @@ job_instances job_instances_pkey PRIMARY KEY (id)
 job_keys job_keys_pkey PRIMARY KEY (key)
 job_migrations job_migrations_pkey PRIMARY KEY (version)
 job_slots job_slots_pkey PRIMARY KEY (queue, instance_id)
+jobs jobs_group_check CHECK ((group_key <> ''::text))
 jobs jobs_inserted TRIGGER DEFERRABLE INITIALLY DEFERRED
 jobs jobs_pkey PRIMARY KEY (id)
 
@@ -755,8 +756,8 @@ DECLARE
   successor text;
 BEGIN
   LOOP
-    IF holder IS NULL THEN SELECT j.id, j.reserved_by INTO old FROM SCHEMA.jobs j WHERE j.unique_key = of_key;
-    ELSE SELECT j.id, j.reserved_by INTO old FROM SCHEMA.jobs j WHERE j.id = holder; END IF;
+    IF holder IS NULL THEN SELECT j.id, j.queue, j.reserved_by INTO old FROM SCHEMA.jobs j WHERE j.unique_key = of_key;
+    ELSE SELECT j.id, j.queue, j.reserved_by INTO old FROM SCHEMA.jobs j WHERE j.id = holder; END IF;
     outcome := 'kept';
     id := COALESCE(old.id, holder);
     IF id IS NULL THEN
@@ -783,7 +784,7 @@ BEGIN
         IF NOT FOUND THEN RAISE EXCEPTION USING ERRCODE = 'NQ001'; END IF;
         outcome := CASE on_conflict WHEN 'postpone' THEN 'postponed' ELSE 'replaced' END;
         -- A reserve that came by meanwhile has skipped the locked row.
-        IF due_now IS NULL OR due_now <= clock_timestamp() + interval '1 minute' THEN PERFORM pg_notify(E'SCHEMA.jobs', of_queue); END IF;
+        IF due_now IS NULL OR due_now <= clock_timestamp() + interval '1 minute' THEN PERFORM pg_notify(E'SCHEMA.jobs', old.queue); END IF;
         RETURN;
       EXCEPTION WHEN SQLSTATE 'NQ001' THEN CONTINUE;
       END;
@@ -791,13 +792,13 @@ BEGIN
     IF on_conflict <> 'again' THEN RETURN; END IF;
     successor := of_key || chr(1);
     INSERT INTO SCHEMA.jobs AS j (id, queue, name, payload, priority, options, run_at, due_at, group_key, unique_key)
-    VALUES (new_id, of_queue, of_name, new_payload, new_priority, new_options, COALESCE(due, clock_timestamp()),
+    VALUES (new_id, old.queue, of_name, new_payload, new_priority, new_options, COALESCE(due, clock_timestamp()),
       CASE WHEN due > clock_timestamp() THEN due END, of_group, successor)
     ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING RETURNING j.id INTO id;
     IF id IS NULL THEN
       UPDATE SCHEMA.jobs j SET payload = new_payload, options = new_options, blocked = false, due_at = CASE WHEN NOT j.blocked THEN j.due_at END
       WHERE j.unique_key = successor AND j.reserved_by IS NULL RETURNING j.id INTO id;
-      PERFORM pg_notify(E'SCHEMA.jobs', of_queue);
+      PERFORM pg_notify(E'SCHEMA.jobs', old.queue);
     END IF;
     outcome := 'again';
     IF id IS NOT NULL THEN RETURN; END IF;

@@ -18,7 +18,7 @@ export function storeUnique(state: MemoryState, job: NewJob, now: number): Store
   if (onConflict !== 'again') return { id: old.id, outcome: 'kept' };
   const next = holderOf(state, `${key}\u0001`);
   if (next) state.jobs.set(next.id, { ...next, payload: job.payload, options: job.options });
-  else state.jobs.set(job.id, { ...toMemoryJob(job, now), uniqueKey: `${key}\u0001` });
+  else state.jobs.set(job.id, { ...toMemoryJob(job, now), queue: old.queue, uniqueKey: `${key}\u0001` });
   return { id: next?.id ?? job.id, outcome: 'again' };
 }
 
