@@ -37,7 +37,7 @@ describe('status', () => {
     expect(status).toMatchObject({ count: 6, scheduled: 3, available: 1, reserved: 2, inProgress: 2 });
     expect(Math.round(status.oldestDueMs! / 10_000)).toBe(6);
     expect(await queue.status('empty')).toEqual({
-      queue: 'empty', count: 0, inProgress: 0, suspended: true, scheduled: 0, available: 0, reserved: 0, held: 0, oldestDueMs: null,
+      queue: 'empty', count: 0, inProgress: 0, suspended: true, scheduled: 0, available: 0, reserved: 0, held: 0, blocked: 0, oldestDueMs: null,
     });
     release.resolve();
   });
