@@ -64,5 +64,6 @@ describe('globalConcurrency', () => {
       if (n % 4 === 0) await allDone();
     }
     await allDone();
+    expect(await database.query('SELECT FROM notify_queue.jobs')).toEqual([]);
   });
 });

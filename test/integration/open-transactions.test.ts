@@ -49,6 +49,7 @@ describe('jobs that a transaction of a caller has changed and not committed yet'
     await pause(300);
     await queue.enqueue('step', 'other');
     await until(() => ran.includes('other'), soon);
+    expect(ran).toEqual(['other']);
     await end('commit');
   });
 
@@ -94,6 +95,7 @@ describe('jobs that a transaction of a caller has changed and not committed yet'
     await pause(200);
     await end(how);
     await until(() => ran.includes('second'), soon);
+    expect(ran.at(-1)).toBe('second');
   });
 
   it('do not stall the workers of their group', async () => {
@@ -114,5 +116,6 @@ describe('jobs that a transaction of a caller has changed and not committed yet'
     await until(async () => (await database.query('SELECT FROM notify_queue.jobs WHERE reserved_by IS NOT NULL')).length === 0, soon);
     await end('commit');
     await until(() => ran.includes('changed'), soon);
+    expect(ran).not.toContain('second');
   });
 });
