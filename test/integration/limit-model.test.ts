@@ -16,8 +16,10 @@ describe('globalConcurrency', () => {
       const endedAt = worker.hasExited ? (await worker.exited).at : Infinity;
       const open = new Set<string>();
       for (const event of worker.events) {
-        if (event.type === 'job:started') steps.push([event.at, 1]), open.add(event.run!);
-        else if ((event.type === 'job:returned' || event.type === 'job:threw') && open.delete(event.run!)) steps.push([event.at, -1]);
+        if (event.type === 'job:started') {
+          steps.push([event.at, 1]);
+          open.add(event.run!);
+        } else if ((event.type === 'job:returned' || event.type === 'job:threw') && open.delete(event.run!)) steps.push([event.at, -1]);
       }
       for (const _ of open) steps.push([endedAt, -1]);
     }
