@@ -49,6 +49,7 @@ describe('jobs that a transaction of a caller has changed and not committed yet'
     await pause(300);
     await queue.enqueue('step', 'other');
     await until(() => ran.includes('other'), soon);
+    expect(ran).toEqual(['other']);
     await end('commit');
     expect(ran).toEqual(['other']);
   });
