@@ -44,6 +44,7 @@ WITH input AS MATERIALIZED (
   SELECT count(${schema}.wake_queue(q.queue)) FROM (SELECT DISTINCT queue FROM back WHERE delay_ms <= 60000) q
 )
 SELECT i.id::text AS id, (h.id IS NOT NULL)::int AS cancelled
-FROM input i LEFT JOIN held h ON h.id = i.id, woken, passed
-WHERE NOT EXISTS (SELECT FROM back b WHERE b.id = i.id)`,
+FROM input i LEFT JOIN held h ON h.id = i.id
+-- Of a join with nothing the other side is not run.
+WHERE (SELECT count(*) FROM woken, passed) > 0 AND NOT EXISTS (SELECT FROM back b WHERE b.id = i.id)`,
 });
