@@ -60,6 +60,7 @@ declare const result: unique symbol;
 /** Where to find the job that there is after an enqueue; it carries the type of its result for `JobQueue.result`. */
 export interface EnqueuedJob<Result = unknown> {
   readonly id: string;
+  /** The one that was asked for; with `unique` the other job may be in another one. */
   readonly queue: string;
   /** What the enqueue came to. */
   readonly outcome: EnqueueOutcome;
