@@ -5,10 +5,18 @@ import { readContract, type PayloadContract } from './core/payload-contract.js';
 import { readRunOptions } from './core/run-options.js';
 import { peek } from './core/peek.js';
 import { readUnique } from './core/unique.js';
+import type { UniqueOptions } from './interfaces/enqueue.interface.js';
 import type { JobDefinition, JobDefinitionOptions } from './interfaces/job-definition.interface.js';
 import type { StandardSchema } from './interfaces/standard-schema.interface.js';
 
-type GroupedBy<Payload> = Omit<JobDefinitionOptions, 'group'> & { readonly group?: string | ((payload: NoInfer<Payload>) => string | undefined) };
+/** Names of the fields of a payload, of each member of a union; any name where its type is not known. */
+type FieldOf<Payload> = unknown extends Payload ? string : Payload extends object ? keyof Payload & string : never;
+
+/** Options that are about the payload: a typing error in `by` would make all jobs equal. */
+type OptionsFor<Payload> = Omit<JobDefinitionOptions, 'group' | 'unique'> & {
+  readonly group?: string | ((payload: NoInfer<Payload>) => string | undefined);
+  readonly unique?: UniqueOptions<NoInfer<FieldOf<Payload>>>;
+};
 
 /** What was made here, so that it need not be checked again, with what it says of payloads. */
 const made = new WeakMap<object, PayloadContract | undefined>();
@@ -23,11 +31,11 @@ const made = new WeakMap<object, PayloadContract | undefined>();
  */
 export function defineJob<Input, Output>(
   name: string,
-  options: GroupedBy<Input> & { readonly schema: StandardSchema<Input, Output> },
+  options: OptionsFor<Input> & { readonly schema: StandardSchema<Input, Output> },
 ): JobDefinition<Input, unknown, Output>;
 export function defineJob<Payload = unknown, Result = unknown>(
   name: string,
-  options?: GroupedBy<Payload> & { readonly schema?: StandardSchema<Payload, unknown> },
+  options?: OptionsFor<Payload> & { readonly schema?: StandardSchema<Payload, unknown> },
 ): JobDefinition<Payload, Result, Payload>;
 export function defineJob(name: string, options: object = {}): JobDefinition<never, unknown, unknown> {
   return define(name, options);

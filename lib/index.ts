@@ -56,7 +56,7 @@ export type { JobConfigEntity, JobEntity, JobHistoryEntity, JobInstanceEntity } 
 export type { BatchOptions, BatchOutcome, BatchOutcomes } from './interfaces/batch.interface.js';
 export type { BulkCriteria, BulkOptions, BulkResult, BulkUpdate, CancelManyOptions } from './interfaces/bulk.interface.js';
 export type { Duration } from './interfaces/duration.interface.js';
-export type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions } from './interfaces/enqueue.interface.js';
+export type { EnqueuedJob, EnqueueManyOptions, EnqueueOptions, EnqueueOutcome, UniqueOptions } from './interfaces/enqueue.interface.js';
 export type { Failure, FailureDecision, FailureHandler, FailureMode } from './interfaces/failure-mode.interface.js';
 export type { Success, SuccessHandler, SuccessMode } from './interfaces/success-mode.interface.js';
 export type { ConfigCallOptions, ConfigChange, JobConfig, WatchOptions } from './interfaces/job-config.interface.js';

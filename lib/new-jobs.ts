@@ -8,7 +8,7 @@ import { OptionReader } from './core/option-reader.js';
 import { isArray, peek } from './core/peek.js';
 import { encodeRunSettings, readRunOptions } from './core/run-options.js';
 import { uniqueKeyOf, readUnique, type UniqueRule } from './core/unique.js';
-import { contractOf, optionsOf, readGroup, readPriority, readQueue } from './define-job.js';
+import { contractOf, optionsOf, readPriority, readQueue } from './define-job.js';
 import { describe, InvalidOptionError, UnknownQueueError } from './errors/configuration.errors.js';
 import { InvalidArgumentError, UnstorableValueError, ValueTooLargeError } from './errors/enqueue.errors.js';
 import type { HandlerRegistry } from './handler-registry.js';
@@ -139,7 +139,7 @@ export class NewJobs {
     const { queue, name, priority, delayMs, runAtMs, options } = template;
     const json = encodeJson(payload, what, this.options.maxPayloadSize);
     const unique = template.unique ? uniqueKeyOf(template.unique, name, json) : null;
-    const group = unique?.onConflict === 'again' ? `\u0001${unique.key}` : groupOf(template.group, payload);
+    const group = unique?.onConflict === 'again' ? `\u0001${unique.key}` : groupOf(template, payload);
     // Spelled out: spreading the template took longer than all the rest.
     return { id, queue, name, payload: json, priority, delayMs, runAtMs, options, group, unique };
   }
@@ -159,7 +159,8 @@ export class NewJobs {
     const runAtMs = readRunAt(reader);
     const contract = typeof job === 'string' ? this.handlers.get(name)?.contract : contractOf(job, name);
     const settings = encodeRunSettings(readRunOptions(reader), readContext(context), contract?.version, readTags(reader));
-    const group = readGroup(reader) ?? defined.group;
+    const named = reader.value<string | undefined>('group', undefined, NAME_EXPECTED, (value) => (isName(value) ? value : undefined));
+    const group = named ?? defined.group;
     const unique = readUnique(reader) ?? (defined.unique && readUnique(new OptionReader(defined, `definition of ${name}`)));
     reader.done();
     this.checkQueue(queue);
@@ -169,10 +170,10 @@ export class NewJobs {
 }
 
 /** @throws InvalidOptionError */
-function groupOf(group: JobDefinitionOptions['group'], payload: unknown): string | null {
+function groupOf({ group, name }: Pick<Template, 'group' | 'name'>, payload: unknown): string | null {
   const key: unknown = typeof group === 'function' ? group(payload as never) : group;
   if (key === undefined || isName(key)) return key ?? null;
-  throw new InvalidOptionError('group(payload)', key, NAME_EXPECTED);
+  throw new InvalidOptionError(`defineJob('${name}').group(payload)`, key, NAME_EXPECTED);
 }
 
 /** @throws InvalidOptionError */

@@ -78,7 +78,7 @@ export class OptionReader {
   done(): void {
     for (const key of Object.keys(this.source)) {
       if (!this.known.includes(key)) {
-        throw new InvalidOptionError(this.name(key), this.source[key], `one of the keys ${this.known.join(', ')}`);
+        throw new InvalidOptionError(this.name(key), this.source[key], `one of the keys ${[...new Set(this.known)].join(', ')}`);
       }
     }
   }

@@ -32,11 +32,11 @@ export interface EnqueueOptions extends RunOptions {
 export interface EnqueueManyOptions extends Omit<EnqueueOptions, 'id'> {}
 
 /** Of which jobs there is one at a time. They are told apart by their name and a key. */
-export interface UniqueOptions {
+export interface UniqueOptions<Field extends string = string> {
   /** The key. Not together with `by`. @default the whole payload */
   key?: string;
   /** Fields of the payload that make the key. */
-  by?: readonly string[];
+  by?: readonly Field[];
   /** Until the other one has begun to run, or has finished, every retry included. Not together with `for`. @default 'finished' */
   until?: 'started' | 'finished';
   /** For so long after the other one was enqueued, whatever became of it. */
@@ -60,6 +60,7 @@ declare const result: unique symbol;
 /** Where to find the job that there is after an enqueue; it carries the type of its result for `JobQueue.result`. */
 export interface EnqueuedJob<Result = unknown> {
   readonly id: string;
+  /** The one that was asked for; with `unique` the other job may be in another one. */
   readonly queue: string;
   /** What the enqueue came to. */
   readonly outcome: EnqueueOutcome;

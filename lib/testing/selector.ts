@@ -20,6 +20,9 @@ export interface ExpectedJob<Payload = unknown> {
   payload?: PartOf<Payload>;
   queue?: string;
   priority?: number;
+  /** Must be among the job's tags. */
+  tags?: JobCriteria['tags'];
+  group?: string;
   state?: JobCriteria['state'];
   /** From the enqueue until it is due. */
   delay?: Duration;
@@ -59,8 +62,8 @@ export function select(selector: JobSelector, reader: OptionReader): Selection {
   const id = [selector, peek(selector, 'id')].find(isId)?.toLowerCase();
   const name = typeof selector === 'string' ? selector : peek(selector, 'name');
   if (id === undefined) assertName('job', name);
-  const { payload, queue, state } = reader.source as JobCriteria;
-  for (const key of ['payload', 'queue', 'state']) reader.raw(key);
+  const { payload, queue, state, tags, group } = reader.source as JobCriteria;
+  for (const key of ['payload', 'queue', 'state', 'tags', 'group']) reader.raw(key);
   const priority = reader.integer('priority', Number.NaN, -32_768, 32_767);
   const delayMs = reader.duration('delay', Number.NaN);
   const runAt = reader.raw('runAt');
@@ -68,7 +71,7 @@ export function select(selector: JobSelector, reader: OptionReader): Selection {
   reader.done();
   return {
     id,
-    criteria: { ...(id === undefined && { name: name as string }), payload, queue, state },
+    criteria: { ...(id === undefined && { name: name as string }), payload, queue, state, tags, group },
     matches: (job) =>
       (Number.isNaN(priority) || job.priority === priority) &&
       (Number.isNaN(delayMs) || isClose(job.runAt.getTime() - job.enqueuedAt.getTime(), delayMs, DELAY_TOLERANCE_MS)) &&
@@ -78,12 +81,14 @@ export function select(selector: JobSelector, reader: OptionReader): Selection {
 }
 
 /** A job in one line, for texts. */
-export function describeJob({ id, name, queue, state, priority, payload, runAt, enqueuedAt, failure }: JobRecord): string {
+export function describeJob({ id, name, queue, state, priority, payload, runAt, enqueuedAt, tags, group, failure }: JobRecord): string {
   const delayMs = runAt.getTime() - enqueuedAt.getTime();
   const parts = [
     `'${name}' ${state} in queue '${queue}'`,
     priority !== 0 && `priority ${priority}`,
     delayMs > 0 && `delay ${formatDuration(delayMs)}`,
+    tags.length > 0 && `tags ${tags.join(' ')}`,
+    group !== null && `group '${group}'`,
     `payload ${JSON.stringify(payload)}`,
     failure && `failed with ${failure.name}: ${failure.message}`,
   ];

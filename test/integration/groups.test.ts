@@ -51,6 +51,17 @@ describe('groups', () => {
   }
   const Step = defineJob<{ group: string }>('step', { group: ({ group }) => group });
 
+  it.each([
+    [5, /^Option 'enqueue.group' is 5; expected a non-blank string of at most 200 bytes without control characters\.$/],
+    [() => 'a', /^Option 'enqueue.group' is the function \(anonymous\); expected a non-blank string/],
+    [undefined, /^Option 'defineJob\('step'\)\.group\(payload\)' is ' '; expected a non-blank string/],
+  ])('refuses %s as the group of an enqueue', async (group, message) => {
+    const { queue } = await start({ queue: { role: 'producer' } });
+    await expect(queue.enqueue(Step, { group: ' ' }, { group: group as never })).rejects.toThrow(message);
+    await expect(queue.enqueueMany(Step, [{ group: ' ' }], { group: group as never })).rejects.toThrow(message);
+    expect((await queue.status()).queues).toEqual([]);
+  });
+
   it('runs as many of a group at once as its limit says, over two processes, and no more', async () => {
     const { ran, most, work } = meter(3);
     const options = { providers: [work], queue: { queues: { default: { concurrency: 20, groups: { concurrency: 3 } } } } };

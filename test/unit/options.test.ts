@@ -23,6 +23,9 @@ describe('OptionReader', () => {
     const reader = new OptionReader({ size: 'big' }, 'queues.mail');
     expect(() => reader.integer('size', 1, 0, 9)).toThrow("Option 'queues.mail.size' is 'big'; expected an integer from 0 to 9.");
     expect(() => new OptionReader({ size: 1 }, '').done()).toThrow(/^Option 'size' is 1; expected one of the keys /);
+    const twice = new OptionReader({ size: 1 }, '');
+    void [twice.raw('limit'), twice.integer('limit', 1, 0, 9)];
+    expect(() => twice.done()).toThrow("Option 'size' is 1; expected one of the keys limit.");
     expect(() => new OptionReader([], 'list')).toThrow("Option 'list' is []; expected an object.");
     expect(() => new OptionReader(null, '')).toThrow("Option 'options' is null; expected an object.");
   });

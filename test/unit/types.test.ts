@@ -13,11 +13,13 @@ import {
   toBoolean,
   type Duration,
   type EnqueuedJob,
+  type EnqueueOutcome,
   type Job,
   type JobConfigs,
   type JobDefinition,
   type QueueStatus,
   type Status,
+  type UniqueOptions,
 } from '../../lib/index.js';
 
 declare module '../../lib/index.js' {
@@ -61,6 +63,28 @@ describe('types', () => {
       // @ts-expect-error a Date is no JSON
       queue.enqueue(Dated, { at: new Date() }),
     ]);
+  });
+
+  it('what makes a group and a unique key is checked against the payload', () => {
+    type Change = { customer: string; tenant?: string };
+    expectTypeOf(
+      defineJob<Change>('types.sync', { group: ({ tenant }) => tenant, unique: { by: ['customer', 'tenant'] } }),
+    ).toEqualTypeOf<JobDefinition<Change>>();
+    // @ts-expect-error no such field
+    expectToCompile(() => defineJob<Change>('types.sync', { unique: { by: ['custmer'] } }));
+    // @ts-expect-error no such field
+    expectToCompile(() => defineJob<Change>('types.sync', { group: ({ custmer }) => custmer }));
+    const schema = z.object({ orderId: z.string() });
+    defineJob('types.schema', { unique: { by: ['orderId'] }, schema });
+    // @ts-expect-error no such field
+    expectToCompile(() => defineJob('types.schema', { unique: { by: ['order'] }, schema }));
+    defineJob<{ a: string } | { b: string }>('types.union', { unique: { by: ['a', 'b'] } });
+    defineJob('types.unknown', { unique: { by: ['anything'] } });
+    const options: UniqueOptions = { by: ['customer'] };
+    expectToCompile(async (queue) => {
+      const { outcome } = await queue.enqueue(Invoice, { orderId: '1' }, { unique: options });
+      expectTypeOf(outcome).toEqualTypeOf<EnqueueOutcome>();
+    });
   });
 
   it('a definition’s payload is checked at the enqueue', () =>

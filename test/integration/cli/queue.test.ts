@@ -128,6 +128,20 @@ describe('jobs, queues and configs on the command line', () => {
     expect(await queue.status('mail')).toMatchObject({ held: 0, available: 3 });
   });
 
+  it('jobs of a group are chosen, shown and counted, blocked ones too', async () => {
+    const { queue } = await start({ queue: { role: 'producer' } });
+    const jobs = await queue.enqueueMany('a', [1, 2, 3], { queue: 'mail', group: 'ada' });
+    const { id } = await queue.enqueue('a', 4, { queue: 'mail' });
+    await queue.hold(id);
+    expect((await cli('jobs', 'list', '--group', 'ada', '--state', 'blocked', '--json')).json.jobs).toHaveLength(2);
+    expect((await cli('jobs', 'show', jobs[2]!.id)).stdout).toMatch(/^state +blocked$[^]*^group +ada$/m);
+    const columns = /^queue +available +scheduled +held +blocked +running +oldest due +processes\nmail +1 +0 +1 +2 +0 /m;
+    expect((await cli('status')).stdout).toMatch(columns);
+    expect((await cli('queues', 'list')).stdout).toMatch(columns);
+    expect((await cli('jobs', 'cancel', '--group', 'ada', '--yes')).stdout).toBe('Cancelled 3 jobs.\n');
+    expect(await queue.status('mail')).toMatchObject({ held: 1, blocked: 0, available: 0 });
+  });
+
   it('bulk work chosen by options goes by tags too, tells of running jobs, and refuses what it is not for', async () => {
     const running = deferred();
     const { queue } = await start({

@@ -46,6 +46,15 @@ describe('mode fake', () => {
     await app.close();
   });
 
+  it('finds by tags and group, and tells of them', async () => {
+    const { app, queue, jobs } = await start({ mode: 'fake' });
+    await queue.enqueue(Send, { to: 'a', lines: [] }, { tags: ['x', 'y'], group: 'ada' });
+    await jobs.expectEnqueued(Send, { tags: 'x', group: 'ada' });
+    await jobs.expectNotEnqueued(Send, { tags: ['x', 'z'] });
+    await expect(jobs.expectEnqueued(Send, { group: 'bob' })).rejects.toThrow("tags x y, group 'ada', payload");
+    await app.close();
+  });
+
   it('says what it has when it is not what was expected', async () => {
     const { app, queue, jobs } = await start({ mode: 'fake' });
     await expect(jobs.expectEnqueued(Send)).rejects.toThrow("Expected a job 'send', found 0. Looked for: {}. The queue has no job.");

@@ -9,6 +9,7 @@ export interface CriteriaOptions {
   readonly state?: readonly JobState[];
   readonly payload?: unknown;
   readonly tag?: readonly string[];
+  readonly group?: string;
   readonly since?: Date;
   readonly before?: Date;
 }
@@ -21,13 +22,14 @@ export function addCriteria(command: Command): Command {
     .addOption(new Option('--state <states>', `in one of these states: ${JOB_STATES.join(', ')}`).argParser(parseStates))
     .addOption(new Option('--payload <json>', 'whose payload contains this').argParser(parseJson))
     .addOption(new Option('--tag <tag>', 'with this tag; given several times, with all of them').argParser(addTag))
+    .addOption(new Option('--group <group>', 'of this group'))
     .addOption(new Option('--since <date>', 'enqueued at this time or after').argParser(parseDate))
     .addOption(new Option('--before <date>', 'enqueued before this time').argParser(parseDate));
 }
 
 /** Those that were given. */
-export function criteriaOf({ queue, name, state, payload, tag, since, before }: CriteriaOptions): JobCriteria {
-  const all = { queue, name, state, payload, tags: tag, enqueuedAfter: since, enqueuedBefore: before };
+export function criteriaOf({ queue, name, state, payload, tag, group, since, before }: CriteriaOptions): JobCriteria {
+  const all = { queue, name, state, payload, tags: tag, group, enqueuedAfter: since, enqueuedBefore: before };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 

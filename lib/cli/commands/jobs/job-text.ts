@@ -37,6 +37,7 @@ export function showJob(job: JobRecord): string {
     ['reserved', job.reservedAt !== null && `${time(job.reservedAt)} by ${job.reservedBy}`],
     ['finished', job.finishedAt !== null && time(job.finishedAt)],
     ['tags', job.tags.length > 0 && job.tags.map(printable).join(', ')],
+    ['group', job.group !== null && printable(job.group)],
     ['payload', json(job.payload)],
     ['progress', job.progress !== null && json(job.progress)],
     ['result', job.result !== null && json(job.result)],
