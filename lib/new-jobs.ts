@@ -124,6 +124,10 @@ export class NewJobs {
     throw new InvalidArgumentError('job', `one for JobQueue '${this.options.name}': inject the other one with @InjectJobQueue('${jobQueue}')`, other);
   }
 
+  private uniqueOf(defined: JobDefinitionOptions, name: string): UniqueRule | null | undefined {
+    return defined.unique && readUnique(new OptionReader(defined, `definition of ${name}`));
+  }
+
   /** @throws InvalidOptionError */
   private checkUnique({ onConflict }: UniqueRule, id: unknown, group: unknown): void {
     if (id !== undefined) throw new InvalidOptionError('enqueue.id', id, 'only one of id and unique');
@@ -161,7 +165,8 @@ export class NewJobs {
     const settings = encodeRunSettings(readRunOptions(reader), readContext(context), contract?.version, readTags(reader));
     const named = reader.value<string | undefined>('group', undefined, NAME_EXPECTED, (value) => (isName(value) ? value : undefined));
     const group = named ?? defined.group;
-    const unique = readUnique(reader) ?? (defined.unique && readUnique(new OptionReader(defined, `definition of ${name}`)));
+    const own = readUnique(reader);
+    const unique = (own === undefined ? this.uniqueOf(defined, name) : own) ?? undefined;
     reader.done();
     this.checkQueue(queue);
     if (unique) this.checkUnique(unique, id, group);

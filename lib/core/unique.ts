@@ -18,10 +18,11 @@ export interface UniqueRule {
 const MAX_FIELDS = 20;
 const FIELDS_EXPECTED = `an array of 1 to ${MAX_FIELDS} names of fields of the payload`;
 
-/** Option `unique`. @throws InvalidOptionError */
-export function readUnique(reader: OptionReader): UniqueRule | undefined {
+/** Option `unique`; null where it is switched off. @throws InvalidOptionError */
+export function readUnique(reader: OptionReader): UniqueRule | null | undefined {
   const raw = reader.raw('unique');
   if (raw === undefined) return undefined;
+  if (raw === false) return null;
   const inner = new OptionReader(raw as UniqueOptions, reader.name('unique'));
   const rule = {
     key: inner.value<string | undefined>('key', undefined, NAME_EXPECTED, (value) => (isName(value) ? value : undefined)),

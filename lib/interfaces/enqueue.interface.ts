@@ -16,8 +16,8 @@ export interface EnqueueOptions extends RunOptions {
   tags?: readonly string[];
   /** Jobs of one group share slots, by default one: they run one after another, in order, over all processes. @default the definition's, else none */
   group?: string;
-  /** Lets there be one such job at a time. @default the definition's, else none */
-  unique?: UniqueOptions;
+  /** Lets there be one such job at a time; false any number. @default the definition's, else any number */
+  unique?: UniqueOptions | false;
   /** Wait this long, by the database's clock. Not together with `runAt`. */
   delay?: Duration;
   /** Wait until this instant. Not together with `delay`. */

@@ -36,6 +36,14 @@ describe('unique jobs', () => {
     expect(await outcomes('by-all', [{ a: 1, b: { c: 1, d: [1] } }, { b: { d: [1], c: 1 }, a: 1 }, { a: 1 }], {})).toEqual(['created', 'kept', 'created']);
   });
 
+  it('stores a job all the same where the enqueue says so', async () => {
+    const { queue } = await start();
+    const Sync = defineJob<{ id: number }>('forced', { unique: { by: ['id'] }, delay: '1h' });
+    const outcomes = [];
+    for (const options of [{}, {}, { unique: false }] as const) outcomes.push((await queue.enqueue(Sync, { id: 1 }, options)).outcome);
+    expect(outcomes).toEqual(['created', 'kept', 'created']);
+  });
+
   it('replaces the payload, or postpones the due time with it, of a job that waits', async () => {
     const { queue } = await start();
     const first = await queue.enqueue('edit', { n: 1 }, { unique: { key: 'r', onConflict: 'replace' }, ...later });
