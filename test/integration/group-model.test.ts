@@ -7,7 +7,7 @@ import { until } from '../support/wait.js';
 import { startWorker, type Worker } from '../support/worker.js';
 
 const SEED = Number(process.env['GROUP_SEED'] ?? 4711);
-const STEPS = Number(process.env['GROUP_STEPS'] ?? 40);
+const STEPS = Number(process.env['GROUP_STEPS'] ?? 15);
 
 /** The same numbers for the same seed. */
 function randomOf(seed: number): (below: number) => number {
