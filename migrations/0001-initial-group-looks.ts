@@ -1,5 +1,12 @@
 import type { Names } from './migration-script.js';
 
+/** What a group may do: its own word in `policy`, else that of all groups, which does not reach the groups of ours (chr(1) and a unique key). */
+export function policyColumns(key: string, own: string): string {
+  const ofAll = (name: string): string => `CASE WHEN ascii(${key}) <> 1 THEN policy ->> '${name}' END`;
+  return `COALESCE((${own} ->> 'concurrency')::int, (${ofAll('concurrency')})::int, 1) AS concurrency,
+      COALESCE(${own} ->> 'rate', ${ofAll('rate')})::float8 AS rate, COALESCE(${own} ->> 'burst', ${ofAll('burst')})::int AS burst`;
+}
+
 /**
  * Looks at groups of a queue in which jobs stayed blocked although there was a slot, and whose time to be looked at has come.
  * Answers in how many milliseconds there is the next one, or null. Groups that somebody has locked are passed over.
@@ -47,9 +54,7 @@ BEGIN
     PERFORM FROM ${schema}.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys) ORDER BY g.key FOR UPDATE;
     UPDATE ${schema}.job_groups g SET concurrency = p.concurrency, rate = p.rate, burst = p.burst, tokens = least(g.tokens, p.burst)
     FROM (
-      SELECT k.key, COALESCE((policy -> 'groups' -> k.key ->> 'concurrency')::int, CASE WHEN ascii(k.key) = 1 THEN 1 END, (policy ->> 'concurrency')::int, 1) AS concurrency,
-        COALESCE(policy -> 'groups' -> k.key ->> 'rate', policy ->> 'rate')::float8 AS rate,
-        COALESCE(policy -> 'groups' -> k.key ->> 'burst', policy ->> 'burst')::int AS burst
+      SELECT k.key, ${policyColumns('k.key', "policy -> 'groups' -> k.key")}
       FROM unnest(keys) AS k (key)
     ) p
     WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = p.key AND (g.concurrency, g.rate, g.burst) IS DISTINCT FROM (p.concurrency, p.rate, p.burst);

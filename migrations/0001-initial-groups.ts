@@ -1,4 +1,4 @@
-import { look, sweep } from './0001-initial-group-looks.js';
+import { look, policyColumns, sweep } from './0001-initial-group-looks.js';
 import { tokensNow } from './0001-initial-limits.js';
 import type { Names } from './migration-script.js';
 
@@ -154,8 +154,7 @@ DECLARE
   free_keys text[];
 BEGIN
   WITH wanted AS MATERIALIZED (
-    SELECT w.key, COALESCE((p.own ->> 'concurrency')::int, CASE WHEN ascii(w.key) = 1 THEN 1 END, (policy ->> 'concurrency')::int, 1) AS concurrency,
-      COALESCE(p.own ->> 'rate', policy ->> 'rate')::float8 AS rate, COALESCE(p.own ->> 'burst', policy ->> 'burst')::int AS burst
+    SELECT w.key, ${policyColumns('w.key', 'p.own')}
     FROM (SELECT DISTINCT u AS key FROM unnest(keys) AS u) w, LATERAL (SELECT policy -> 'groups' -> w.key AS own OFFSET 0) p
     ORDER BY w.key
   ), ranked AS MATERIALIZED (

@@ -170,6 +170,14 @@ describe('unique jobs', () => {
     expect(seen).toEqual([1, 2, 4]);
   });
 
+  it('keeps the rate of groups away from jobs that run again', async () => {
+    let runs = 0;
+    const rated = { queues: { default: { groups: { rate: { limit: 1, per: '1h' } } } } } as const;
+    const { queue } = await start({ providers: [handle({ rated: () => void runs++ })], queue: rated });
+    for (let n = 0; n < 3; n++) await queue.result(await queue.enqueue('rated', n, { unique: { key: 'k', onConflict: 'again' } }), { timeout: '5s' });
+    expect(runs).toBe(3);
+  });
+
   it('takes part in the transaction of the caller', async () => {
     const { queue, dataSource } = await start();
     const unique = { key: 'k', onConflict: 'replace' } as const;

@@ -295,8 +295,8 @@ DECLARE
   free_keys text[];
 BEGIN
   WITH wanted AS MATERIALIZED (
-    SELECT w.key, COALESCE((p.own ->> 'concurrency')::int, CASE WHEN ascii(w.key) = 1 THEN 1 END, (policy ->> 'concurrency')::int, 1) AS concurrency,
-      COALESCE(p.own ->> 'rate', policy ->> 'rate')::float8 AS rate, COALESCE(p.own ->> 'burst', policy ->> 'burst')::int AS burst
+    SELECT w.key, COALESCE((p.own ->> 'concurrency')::int, (CASE WHEN ascii(w.key) <> 1 THEN policy ->> 'concurrency' END)::int, 1) AS concurrency,
+      COALESCE(p.own ->> 'rate', CASE WHEN ascii(w.key) <> 1 THEN policy ->> 'rate' END)::float8 AS rate, COALESCE(p.own ->> 'burst', CASE WHEN ascii(w.key) <> 1 THEN policy ->> 'burst' END)::int AS burst
     FROM (SELECT DISTINCT u AS key FROM unnest(keys) AS u) w, LATERAL (SELECT policy -> 'groups' -> w.key AS own OFFSET 0) p
     ORDER BY w.key
   ), ranked AS MATERIALIZED (
@@ -511,9 +511,8 @@ BEGIN
     PERFORM FROM SCHEMA.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys) ORDER BY g.key FOR UPDATE;
     UPDATE SCHEMA.job_groups g SET concurrency = p.concurrency, rate = p.rate, burst = p.burst, tokens = least(g.tokens, p.burst)
     FROM (
-      SELECT k.key, COALESCE((policy -> 'groups' -> k.key ->> 'concurrency')::int, CASE WHEN ascii(k.key) = 1 THEN 1 END, (policy ->> 'concurrency')::int, 1) AS concurrency,
-        COALESCE(policy -> 'groups' -> k.key ->> 'rate', policy ->> 'rate')::float8 AS rate,
-        COALESCE(policy -> 'groups' -> k.key ->> 'burst', policy ->> 'burst')::int AS burst
+      SELECT k.key, COALESCE((policy -> 'groups' -> k.key ->> 'concurrency')::int, (CASE WHEN ascii(k.key) <> 1 THEN policy ->> 'concurrency' END)::int, 1) AS concurrency,
+      COALESCE(policy -> 'groups' -> k.key ->> 'rate', CASE WHEN ascii(k.key) <> 1 THEN policy ->> 'rate' END)::float8 AS rate, COALESCE(policy -> 'groups' -> k.key ->> 'burst', CASE WHEN ascii(k.key) <> 1 THEN policy ->> 'burst' END)::int AS burst
       FROM unnest(keys) AS k (key)
     ) p
     WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = p.key AND (g.concurrency, g.rate, g.burst) IS DISTINCT FROM (p.concurrency, p.rate, p.burst);
