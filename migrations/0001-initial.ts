@@ -18,6 +18,7 @@ DROP FUNCTION ${schema}.enqueue(text, jsonb, text, timestamptz, integer), ${sche
   ${schema}.history_prepare(interval[]), ${schema}.history_expire(), ${schema}.take_back_repeated(uuid[]),
   ${schema}.group_pull(text, text[], text[]), ${schema}.group_leave(text, text[], integer[], text[]),
   ${schema}.group_admit(text, uuid[], text[], integer[], smallint[], timestamptz[], jsonb, text[]),
+  ${schema}.group_admit_lone(text, uuid[], text[], jsonb),
   ${schema}.rate_take(text, integer, double precision, integer), ${schema}.rate_left(text, integer),
   ${schema}.watch_job(uuid), ${schema}.group_sweep(text, text, integer, jsonb), ${schema}.group_look(text),
   ${schema}.slots_take(text, uuid, integer, integer, integer), ${schema}.unique_claim(text, uuid, double precision),

@@ -34,4 +34,36 @@ describe('the slots of a group', () => {
     expect([...jobs, ...again].map(({ id }) => id)).toEqual([grouped!.id]);
     expect(await slots()).toEqual([1]);
   });
+
+  /** A state of some groups, in which each has at most one job that asks unless `mixed`: [key, concurrency row, running, jobs that ask]. */
+  const STATES = Array.from({ length: 24 }, (_, seed) => {
+    const mixed = seed % 4 === 3;
+    return Array.from({ length: 6 }, (_, g) => {
+      const dice = (seed * 7 + g * 5 + ((seed * g) % 3)) % 6;
+      return { key: g === 5 ? '\u0001g5' : `g${g}`, running: [undefined, 0, 1, 2, undefined, 0][dice], asks: mixed && dice > 3 ? 2 : 1 };
+    });
+  });
+
+  it.each([1, 2])('of single jobs are granted in a short way, which comes to the same as the long one: concurrency %i', async (concurrency) => {
+    const short: unknown[] = [];
+    const long: unknown[] = [];
+    const client = await database.client();
+    for (const groups of STATES) {
+      for (const [policy, outcomes] of [[{ concurrency }, short], [{ concurrency, groups: {} }, long]] as const) {
+        await client.query('BEGIN');
+        for (const { key, running, asks } of groups) {
+          if (running !== undefined) await client.query(`INSERT INTO notify_queue.job_groups (queue, key, running) VALUES ('lone', $1, $2)`, [key, running]);
+          await client.query(`INSERT INTO notify_queue.jobs (queue, name, group_key, id) SELECT 'lone', 'work', $1, md5($1 || n)::uuid FROM generate_series(1, $2::int) n`, [key, asks]);
+        }
+        const { rows: [granted] } = await client.query(`SELECT notify_queue.group_admit('lone', array_agg(id), array_agg(group_key), array_agg(0), array_agg(priority), array_agg(run_at), $1, '{work}') AS ids
+          FROM (SELECT * FROM notify_queue.jobs WHERE queue = 'lone' ORDER BY id) j`, [policy]);
+        const { rows } = await client.query('SELECT key, concurrency, running, rate FROM notify_queue.job_groups WHERE queue = 'lone' ORDER BY key');
+        const { rows: jobs } = await client.query('SELECT group_key, blocked, due_at FROM notify_queue.jobs WHERE queue = 'lone' ORDER BY id');
+        outcomes.push({ groups, granted: granted.ids.toSorted(), rows, jobs });
+        await client.query('ROLLBACK');
+      }
+    }
+    expect(short).toEqual(long);
+    expect(JSON.stringify(short)).toContain('"blocked":true');
+  });
 });

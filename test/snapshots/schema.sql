@@ -290,10 +290,20 @@ CREATE OR REPLACE FUNCTION SCHEMA.group_admit(of_queue text, ids uuid[], keys te
 AS $function$
 DECLARE
   last record;
+  lone uuid[];
   granted uuid[];
   full_keys text[];
   free_keys text[];
 BEGIN
+  IF policy - 'concurrency' = '{}' AND 0 = ALL (owns) THEN
+    lone := SCHEMA.group_admit_lone(of_queue, ids, keys, policy);
+    IF cardinality(lone) = cardinality(ids) THEN RETURN lone; END IF;
+    IF lone <> '{}' THEN
+      SELECT array_agg(a.id ORDER BY a.n), array_agg(a.key ORDER BY a.n), array_agg(0), array_agg(a.priority ORDER BY a.n), array_agg(a.run_at ORDER BY a.n)
+      INTO ids, keys, owns, priorities, run_ats
+      FROM unnest(ids, keys, priorities, run_ats) WITH ORDINALITY AS a (id, key, priority, run_at, n) WHERE a.id <> ALL (lone);
+    END IF;
+  END IF;
   WITH wanted AS MATERIALIZED (
     SELECT w.key, COALESCE((p.own ->> 'concurrency')::int, (CASE WHEN ascii(w.key) <> 1 THEN policy ->> 'concurrency' END)::int, 1) AS concurrency,
       COALESCE(p.own ->> 'rate', CASE WHEN ascii(w.key) <> 1 THEN policy ->> 'rate' END)::float8 AS rate, COALESCE(p.own ->> 'burst', CASE WHEN ascii(w.key) <> 1 THEN policy ->> 'burst' END)::int AS burst
@@ -363,7 +373,37 @@ BEGIN
   END IF;
   -- Slots that are left over go to jobs that were blocked before.
   IF free_keys IS NOT NULL THEN PERFORM SCHEMA.group_pull(of_queue, free_keys, names); END IF;
-  RETURN granted;
+  RETURN lone || granted;
+END $function$
+ {owner=X/owner}
+CREATE OR REPLACE FUNCTION SCHEMA.group_admit_lone(of_queue text, ids uuid[], keys text[], policy jsonb)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+DECLARE
+  most integer := COALESCE((policy ->> 'concurrency')::int, 1);
+  made text[];
+  held text[];
+BEGIN
+  IF cardinality(keys) IS DISTINCT FROM (SELECT CASE WHEN count(*) = count(DISTINCT l.group_key) THEN count(*) END FROM (
+    SELECT j.group_key FROM SCHEMA.jobs j WHERE j.queue = of_queue AND j.group_key = ANY (keys) LIMIT cardinality(keys) + 1
+  ) l) THEN RETURN NULL; END IF;
+  WITH created AS (
+    INSERT INTO SCHEMA.job_groups (queue, key, concurrency, running)
+    SELECT of_queue, k, CASE WHEN ascii(k) = 1 THEN 1 ELSE most END, 1 FROM unnest(keys) AS k ORDER BY k ON CONFLICT DO NOTHING RETURNING key
+  ) SELECT array_agg(key) INTO made FROM created;
+  IF cardinality(made) = cardinality(keys) THEN RETURN ids; END IF;
+  SELECT array_agg(g.key) INTO held FROM (
+    SELECT g.key, g.running FROM SCHEMA.job_groups g
+    WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key <> ALL (COALESCE(made, '{}')) ORDER BY g.key FOR UPDATE SKIP LOCKED
+  ) g WHERE g.running < CASE WHEN ascii(g.key) = 1 THEN 1 ELSE most END;
+  UPDATE SCHEMA.job_groups g SET running = g.running + 1, concurrency = CASE WHEN ascii(g.key) = 1 THEN 1 ELSE most END,
+    rate = NULL, burst = NULL, tokens = 0, touched_at = clock_timestamp(), look_at = NULL
+  WHERE g.queue = of_queue AND g.key = ANY (held);
+  RETURN ARRAY(SELECT a.id FROM unnest(ids, keys) AS a (id, key) WHERE a.key = ANY (made || held));
 END $function$
  {owner=X/owner}
 CREATE OR REPLACE FUNCTION SCHEMA.group_leave(of_queue text, keys text[], slots integer[], names text[] DEFAULT NULL::text[])
@@ -372,12 +412,21 @@ CREATE OR REPLACE FUNCTION SCHEMA.group_leave(of_queue text, keys text[], slots 
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
 AS $function$
 DECLARE
   known text[];
   asking integer := 0;
   missed integer;
+  n integer;
 BEGIN
+  -- The usual case: each job holds a slot, and is the only one of its group here. An index scan takes keys in their order.
+  IF 0 < ALL (slots) AND cardinality(keys) = (SELECT count(DISTINCT u) FROM unnest(keys) AS u) THEN
+    UPDATE SCHEMA.job_groups g SET running = greatest(g.running - 1, 0), touched_at = clock_timestamp() WHERE g.queue = of_queue AND g.key = ANY (keys);
+    GET DIAGNOSTICS n = ROW_COUNT;
+    IF n = cardinality(keys) THEN RETURN SCHEMA.group_pull(of_queue, keys, names); END IF;
+    slots := array_fill(0, ARRAY[cardinality(keys)]);
+  END IF;
   WITH left_by AS (
     SELECT l.key, sum(l.slots)::int AS slots, bool_or(l.slots = 0) AS may_lead FROM unnest(keys, slots) AS l (key, slots) GROUP BY l.key
   ), held AS MATERIALIZED (
