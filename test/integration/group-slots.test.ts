@@ -57,8 +57,8 @@ describe('the slots of a group', () => {
         }
         const { rows: [granted] } = await client.query(`SELECT notify_queue.group_admit('lone', array_agg(id), array_agg(group_key), array_agg(0), array_agg(priority), array_agg(run_at), $1, '{work}') AS ids
           FROM (SELECT * FROM notify_queue.jobs WHERE queue = 'lone' ORDER BY id) j`, [policy]);
-        const { rows } = await client.query('SELECT key, concurrency, running, rate FROM notify_queue.job_groups WHERE queue = 'lone' ORDER BY key');
-        const { rows: jobs } = await client.query('SELECT group_key, blocked, due_at FROM notify_queue.jobs WHERE queue = 'lone' ORDER BY id');
+        const { rows } = await client.query(`SELECT key, concurrency, running, rate FROM notify_queue.job_groups WHERE queue = 'lone' ORDER BY key`);
+        const { rows: jobs } = await client.query(`SELECT group_key, blocked, due_at FROM notify_queue.jobs WHERE queue = 'lone' ORDER BY id`);
         outcomes.push({ groups, granted: granted.ids.toSorted(), rows, jobs });
         await client.query('ROLLBACK');
       }
