@@ -10,28 +10,30 @@ export const admit = (names: Names): string => [admitLone(names), admitAll(names
  */
 const admitLone = ({ schema }: Names): string => `
 CREATE OR REPLACE FUNCTION ${schema}.group_admit_lone(of_queue text, ids uuid[], keys text[], policy jsonb) RETURNS uuid[]
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   most integer := COALESCE((policy ->> 'concurrency')::int, 1);
-  made text[];
+  known text[];
   held text[];
 BEGIN
   IF cardinality(keys) IS DISTINCT FROM (SELECT CASE WHEN count(*) = count(DISTINCT l.group_key) THEN count(*) END FROM (
     SELECT j.group_key FROM ${schema}.jobs j WHERE j.queue = of_queue AND j.group_key = ANY (keys) LIMIT cardinality(keys) + 1
   ) l) THEN RETURN NULL; END IF;
-  WITH created AS (
+  known := ARRAY(SELECT g.key FROM ${schema}.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys));
+  BEGIN
     INSERT INTO ${schema}.job_groups (queue, key, concurrency, running)
-    SELECT of_queue, k, CASE WHEN ascii(k) = 1 THEN 1 ELSE most END, 1 FROM unnest(keys) AS k ORDER BY k ON CONFLICT DO NOTHING RETURNING key
-  ) SELECT array_agg(key) INTO made FROM created;
-  IF cardinality(made) = cardinality(keys) THEN RETURN ids; END IF;
+    SELECT of_queue, k, CASE WHEN ascii(k) = 1 THEN 1 ELSE most END, 1 FROM unnest(keys) AS k WHERE k <> ALL (known) ORDER BY k COLLATE "C";
+  EXCEPTION WHEN unique_violation THEN RETURN NULL;
+  END;
+  IF known = '{}' THEN RETURN ids; END IF;
   SELECT array_agg(g.key) INTO held FROM (
-    SELECT g.key, g.running FROM ${schema}.job_groups g
-    WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key <> ALL (COALESCE(made, '{}')) ORDER BY g.key FOR UPDATE SKIP LOCKED
+    SELECT g.key, g.running FROM ${schema}.job_groups g WHERE g.queue = of_queue AND g.key = ANY (known) ORDER BY g.key FOR UPDATE SKIP LOCKED
   ) g WHERE g.running < CASE WHEN ascii(g.key) = 1 THEN 1 ELSE most END;
   UPDATE ${schema}.job_groups g SET running = g.running + 1, concurrency = CASE WHEN ascii(g.key) = 1 THEN 1 ELSE most END,
     rate = NULL, burst = NULL, tokens = 0, touched_at = clock_timestamp(), look_at = NULL
   WHERE g.queue = of_queue AND g.key = ANY (held);
-  RETURN ARRAY(SELECT a.id FROM unnest(ids, keys) AS a (id, key) WHERE a.key = ANY (made || held));
+  RETURN ARRAY(SELECT a.id FROM unnest(ids, keys) AS a (id, key) WHERE a.key <> ALL (known) OR a.key = ANY (held));
 END $$;
 REVOKE ALL ON FUNCTION ${schema}.group_admit_lone FROM PUBLIC;
 `;
@@ -65,7 +67,6 @@ BEGIN
   WITH wanted AS MATERIALIZED (
     SELECT w.key, ${policyColumns('w.key', 'p.own')}
     FROM (SELECT DISTINCT u AS key FROM unnest(keys) AS u) w, LATERAL (SELECT policy -> 'groups' -> w.key AS own OFFSET 0) p
-    ORDER BY w.key
   ), ranked AS MATERIALIZED (
     SELECT a.*, row_number() OVER (PARTITION BY a.key ORDER BY a.own DESC, a.place) AS token_rank,
       count(*) FILTER (WHERE a.own = 0) OVER (PARTITION BY a.key ORDER BY a.own DESC, a.place) AS slot_rank
@@ -84,7 +85,8 @@ BEGIN
     FROM wanted w JOIN (
       SELECT a.key, count(*) FILTER (WHERE a.fits AND a.slot_rank <= w.concurrency AND a.token_rank <= COALESCE(w.burst, 1e9))::int AS jobs
       FROM asked a JOIN wanted w ON w.key = a.key GROUP BY a.key
-    ) n ON n.key = w.key ORDER BY w.key ON CONFLICT DO NOTHING
+    ) n ON n.key = w.key
+    WHERE w.key NOT IN (SELECT g.key FROM ${schema}.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys)) ORDER BY w.key COLLATE "C" ON CONFLICT DO NOTHING
     RETURNING g.key, g.concurrency AS slots, COALESCE(g.burst, 1e9::float8) AS tokens, g.rate, false AS has_leader
   ), held AS MATERIALIZED (
     SELECT w.key, w.concurrency - g.running AS slots, w.concurrency, w.rate, w.burst,

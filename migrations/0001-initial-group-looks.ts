@@ -50,8 +50,9 @@ BEGIN
   )
   SELECT array_agg(w.key ORDER BY w.key) INTO keys FROM walk w WHERE w.key IS NOT NULL;
   IF keys IS NOT NULL THEN
-    INSERT INTO ${schema}.job_groups (queue, key) SELECT of_queue, k FROM unnest(keys) k ORDER BY k ON CONFLICT DO NOTHING;
     PERFORM FROM ${schema}.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys) ORDER BY g.key FOR UPDATE;
+    INSERT INTO ${schema}.job_groups (queue, key) SELECT of_queue, k FROM unnest(keys) k
+    WHERE k NOT IN (SELECT g.key FROM ${schema}.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys)) ORDER BY k COLLATE "C" ON CONFLICT DO NOTHING;
     UPDATE ${schema}.job_groups g SET concurrency = p.concurrency, rate = p.rate, burst = p.burst, tokens = least(g.tokens, p.burst)
     FROM (
       SELECT k.key, ${policyColumns('k.key', "policy -> 'groups' -> k.key")}

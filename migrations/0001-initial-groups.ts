@@ -10,7 +10,8 @@ import type { Names } from './migration-script.js';
  * full, and is out of the index that reserves walk until then. Both happen under the lock of the group's row, so no job
  * is blocked by a slot that is just being given up. Enqueues touch no row of a group: their transactions may be long.
  *
- * Slots are given up in order of key, and asked for without waiting, so workers cannot wait for each other in a circle. Rows that
+ * Workers cannot wait for each other in a circle: rows that are there are locked first, in order of key, or without waiting; then new
+ * ones are inserted, in order of key. Only keys without a row: an insert waits for whoever has changed the row that is there. Rows that
  * were locked are updated by key: by ctid, one whose newest version the statement's snapshot does not show would be missed.
  */
 export const groups = (names: Names): string => [table(names), pull(names), leave(names), admit(names), look(names), sweep(names)].join('\n');
@@ -18,7 +19,7 @@ export const groups = (names: Names): string => [table(names), pull(names), leav
 const table = ({ schema }: Names): string => `
 CREATE TABLE ${schema}.job_groups (
   queue text NOT NULL,
-  key text NOT NULL,
+  key text NOT NULL COLLATE "C",
   concurrency integer NOT NULL DEFAULT 1,
   running integer NOT NULL DEFAULT 0,
   rate double precision,
@@ -28,7 +29,7 @@ CREATE TABLE ${schema}.job_groups (
   leader_due_at timestamptz,
   look_at timestamptz,
   touched_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  CONSTRAINT job_groups_pkey PRIMARY KEY (queue, key)
+  CONSTRAINT job_groups_pkey PRIMARY KEY (key, queue)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX job_groups_look_idx ON ${schema}.job_groups (queue, look_at) WHERE look_at IS NOT NULL;
 `;
@@ -100,32 +101,36 @@ END $$;
  */
 const leave = ({ schema }: Names): string => `
 CREATE OR REPLACE FUNCTION ${schema}.group_leave(of_queue text, keys text[], slots integer[], names text[] DEFAULT NULL) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   known text[];
   asking integer := 0;
   missed integer;
   n integer;
 BEGIN
-  -- The usual case: each job holds a slot, and is the only one of its group here. An index scan takes keys in their order.
-  IF 0 < ALL (slots) AND cardinality(keys) = (SELECT count(DISTINCT u) FROM unnest(keys) AS u) THEN
+  IF 0 < ALL (slots) THEN
+    -- The usual case: all hold a slot. An index scan takes the keys in their order.
     UPDATE ${schema}.job_groups g SET running = greatest(g.running - 1, 0), touched_at = clock_timestamp() WHERE g.queue = of_queue AND g.key = ANY (keys);
     GET DIAGNOSTICS n = ROW_COUNT;
     IF n = cardinality(keys) THEN RETURN ${schema}.group_pull(of_queue, keys, names); END IF;
-    slots := array_fill(0, ARRAY[cardinality(keys)]);
+    UPDATE ${schema}.job_groups g SET running = greatest(g.running - l.more, 0)
+    FROM (SELECT u AS key, count(*)::int - 1 AS more FROM unnest(keys) AS u GROUP BY u HAVING count(*) > 1) l
+    WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = l.key;
+    known := ARRAY(SELECT g.key FROM ${schema}.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys));
+  ELSE
+    WITH left_by AS (
+      SELECT l.key, sum(l.slots)::int AS slots, bool_or(l.slots = 0) AS may_lead FROM unnest(keys, slots) AS l (key, slots) GROUP BY l.key
+    ), held AS MATERIALIZED (
+      SELECT g.key FROM ${schema}.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys) ORDER BY g.key FOR UPDATE
+    ), freed AS (
+      UPDATE ${schema}.job_groups g SET running = greatest(g.running - l.slots, 0), touched_at = clock_timestamp(),
+        leader_due_at = CASE WHEN NOT l.may_lead THEN g.leader_due_at END
+      FROM held h JOIN left_by l ON l.key = h.key WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = h.key
+      RETURNING g.key, l.slots
+    )
+    SELECT array_agg(f.key) FILTER (WHERE f.slots > 0) INTO known FROM freed f;
   END IF;
-  WITH left_by AS (
-    SELECT l.key, sum(l.slots)::int AS slots, bool_or(l.slots = 0) AS may_lead FROM unnest(keys, slots) AS l (key, slots) GROUP BY l.key
-  ), held AS MATERIALIZED (
-    SELECT g.key FROM ${schema}.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys) ORDER BY g.key FOR UPDATE
-  ), freed AS (
-    UPDATE ${schema}.job_groups g SET running = greatest(g.running - l.slots, 0), touched_at = clock_timestamp(),
-      leader_due_at = CASE WHEN NOT l.may_lead THEN g.leader_due_at END
-    FROM held h JOIN left_by l ON l.key = h.key WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = h.key
-    RETURNING g.key, l.slots
-  )
-  SELECT array_agg(f.key) FILTER (WHERE f.slots > 0) INTO known FROM freed f;
-  IF cardinality(known) IS DISTINCT FROM cardinality(keys) THEN
+  IF EXISTS (SELECT FROM unnest(keys) u WHERE u <> ALL (COALESCE(known, '{}'))) THEN
     WITH heads AS MATERIALIZED (
       SELECT k.key, n.id FROM (SELECT DISTINCT u AS key FROM unnest(keys) AS u) k CROSS JOIN LATERAL (
         SELECT b.id FROM ${schema}.jobs b WHERE b.queue = of_queue AND b.group_key = k.key AND b.blocked ORDER BY b.priority, b.run_at, b.id LIMIT 1
@@ -134,10 +139,13 @@ BEGIN
       SELECT j.id FROM ${schema}.jobs j WHERE j.blocked AND j.id = ANY (ARRAY(SELECT h.id FROM heads h)) FOR UPDATE SKIP LOCKED
     ), asked AS (
       UPDATE ${schema}.jobs j SET blocked = false, due_at = NULL WHERE j.id = ANY (ARRAY(SELECT f.id FROM free f)) RETURNING j.id
-    ), later AS (
-      INSERT INTO ${schema}.job_groups (queue, key, look_at)
-      SELECT of_queue, h.key, clock_timestamp() + interval '20 ms' FROM heads h WHERE h.id NOT IN (SELECT f.id FROM free f) ORDER BY h.key
-      ON CONFLICT (queue, key) DO UPDATE SET look_at = excluded.look_at RETURNING 1
+    ), later AS MATERIALIZED (
+      SELECT h.key FROM heads h WHERE h.id NOT IN (SELECT f.id FROM free f)
+    ), noted AS (
+      UPDATE ${schema}.job_groups g SET look_at = clock_timestamp() + interval '20 ms' FROM later l WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = l.key
+    ), made AS (
+      INSERT INTO ${schema}.job_groups (queue, key, look_at) SELECT of_queue, l.key, clock_timestamp() + interval '20 ms' FROM later l
+      WHERE l.key NOT IN (SELECT g.key FROM ${schema}.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys)) ORDER BY l.key COLLATE "C" ON CONFLICT DO NOTHING
     )
     SELECT (SELECT count(*) FROM asked), (SELECT count(*) FROM later) INTO asking, missed;
     IF asking + missed > 0 THEN PERFORM ${schema}.wake_queue(of_queue); END IF;

@@ -57,7 +57,7 @@ CREATE TABLE ${schema}.jobs (
   ) STORED,
   queue text NOT NULL DEFAULT 'default',
   name text NOT NULL,
-  group_key text,
+  group_key text COLLATE "C",
   unique_key text,
   payload jsonb NOT NULL DEFAULT 'null',
   options jsonb,
@@ -69,7 +69,7 @@ CREATE TABLE ${schema}.jobs (
 ) WITH (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 CREATE INDEX jobs_available_idx ON ${schema}.jobs (queue, priority, run_at, id) WHERE due_at IS NULL;
 CREATE INDEX jobs_due_idx ON ${schema}.jobs (queue, due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX jobs_group_idx ON ${schema}.jobs (queue, group_key, priority, run_at, id) WHERE group_key IS NOT NULL;
+CREATE INDEX jobs_group_idx ON ${schema}.jobs (group_key, queue, priority, run_at, id) WHERE group_key IS NOT NULL;
 CREATE INDEX jobs_blocked_idx ON ${schema}.jobs (queue, group_key) WHERE blocked;
 CREATE UNIQUE INDEX jobs_unique_idx ON ${schema}.jobs (unique_key) WHERE unique_key IS NOT NULL;
 `;

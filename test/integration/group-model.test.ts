@@ -51,7 +51,7 @@ async function mostAtOnce(workers: readonly Worker[]): Promise<Map<string, numbe
 }
 
 describe('groups, whatever happens to their jobs', () => {
-  const database = useTestDatabase();
+  const database = useTestDatabase({ mayDeadlock: true });
   const start = useApps(database);
 
   it.each([

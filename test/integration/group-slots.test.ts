@@ -66,4 +66,20 @@ describe('the slots of a group', () => {
     expect(short).toEqual(long);
     expect(JSON.stringify(short)).toContain('"blocked":true');
   });
+
+  it.each([true, false])('are looked for again where the next job was locked when the one before it left without one: the group is known %s', async (known) => {
+    const [queue, key] = ['later', `known ${known}`];
+    if (known) await database.query('INSERT INTO notify_queue.job_groups (queue, key) VALUES ($1, $2)', [queue, key]);
+    const [job] = await database.query(
+      `INSERT INTO notify_queue.jobs (queue, name, group_key, blocked, due_at) VALUES ($1, 'work', $2, true, 'infinity') RETURNING id`, [queue, key]);
+    const other = await database.client();
+    await other.query('BEGIN');
+    await other.query('UPDATE notify_queue.jobs SET watched = true WHERE id = $1', [job.id]);
+    const leave = () => database.query(`SELECT notify_queue.group_leave($1, ARRAY[$2], '{0}')`, [queue, key]);
+    await leave();
+    expect(await database.query('SELECT look_at IS NOT NULL AS look FROM notify_queue.job_groups WHERE queue = $1 AND key = $2', [queue, key])).toEqual([{ look: true }]);
+    await other.query('ROLLBACK');
+    await leave();
+    expect(await database.query('SELECT blocked, due_at FROM notify_queue.jobs WHERE id = $1', [job.id])).toEqual([{ blocked: false, due_at: null }]);
+  });
 });

@@ -183,7 +183,7 @@ jobs 26 progress jsonb
 job_configs job_configs_key_check CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 200)))
 job_configs job_configs_pkey PRIMARY KEY (key)
 job_configs job_configs_value_check CHECK ((value ~ '[^[:space:]]'::text))
-job_groups job_groups_pkey PRIMARY KEY (queue, key)
+job_groups job_groups_pkey PRIMARY KEY (key, queue)
 job_history job_history_pkey PRIMARY KEY (id, keep_until)
 job_history job_history_state_check CHECK ((state = ANY (ARRAY['completed'::text, 'abandoned'::text, 'cancelled'::text])))
 job_history_default job_history_default_pkey PRIMARY KEY (id, keep_until)
@@ -204,9 +204,9 @@ CREATE INDEX job_keys_expires_idx ON SCHEMA.job_keys USING btree (expires_at)
 CREATE INDEX jobs_available_idx ON SCHEMA.jobs USING btree (queue, priority, run_at, id) WHERE (due_at IS NULL)
 CREATE INDEX jobs_blocked_idx ON SCHEMA.jobs USING btree (queue, group_key) WHERE blocked
 CREATE INDEX jobs_due_idx ON SCHEMA.jobs USING btree (queue, due_at) WHERE (due_at IS NOT NULL)
-CREATE INDEX jobs_group_idx ON SCHEMA.jobs USING btree (queue, group_key, priority, run_at, id) WHERE (group_key IS NOT NULL)
+CREATE INDEX jobs_group_idx ON SCHEMA.jobs USING btree (group_key, queue, priority, run_at, id) WHERE (group_key IS NOT NULL)
 CREATE UNIQUE INDEX job_configs_pkey ON SCHEMA.job_configs USING btree (key)
-CREATE UNIQUE INDEX job_groups_pkey ON SCHEMA.job_groups USING btree (queue, key)
+CREATE UNIQUE INDEX job_groups_pkey ON SCHEMA.job_groups USING btree (key, queue)
 CREATE UNIQUE INDEX job_history_default_pkey ON SCHEMA.job_history_default USING btree (id, keep_until)
 CREATE UNIQUE INDEX job_history_forever_pkey ON SCHEMA.job_history_forever USING btree (id, keep_until)
 CREATE UNIQUE INDEX job_history_pkey ON ONLY SCHEMA.job_history USING btree (id, keep_until)
@@ -308,7 +308,6 @@ BEGIN
     SELECT w.key, COALESCE((p.own ->> 'concurrency')::int, (CASE WHEN ascii(w.key) <> 1 THEN policy ->> 'concurrency' END)::int, 1) AS concurrency,
       COALESCE(p.own ->> 'rate', CASE WHEN ascii(w.key) <> 1 THEN policy ->> 'rate' END)::float8 AS rate, COALESCE(p.own ->> 'burst', CASE WHEN ascii(w.key) <> 1 THEN policy ->> 'burst' END)::int AS burst
     FROM (SELECT DISTINCT u AS key FROM unnest(keys) AS u) w, LATERAL (SELECT policy -> 'groups' -> w.key AS own OFFSET 0) p
-    ORDER BY w.key
   ), ranked AS MATERIALIZED (
     SELECT a.*, row_number() OVER (PARTITION BY a.key ORDER BY a.own DESC, a.place) AS token_rank,
       count(*) FILTER (WHERE a.own = 0) OVER (PARTITION BY a.key ORDER BY a.own DESC, a.place) AS slot_rank
@@ -327,7 +326,8 @@ BEGIN
     FROM wanted w JOIN (
       SELECT a.key, count(*) FILTER (WHERE a.fits AND a.slot_rank <= w.concurrency AND a.token_rank <= COALESCE(w.burst, 1e9))::int AS jobs
       FROM asked a JOIN wanted w ON w.key = a.key GROUP BY a.key
-    ) n ON n.key = w.key ORDER BY w.key ON CONFLICT DO NOTHING
+    ) n ON n.key = w.key
+    WHERE w.key NOT IN (SELECT g.key FROM SCHEMA.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys)) ORDER BY w.key COLLATE "C" ON CONFLICT DO NOTHING
     RETURNING g.key, g.concurrency AS slots, COALESCE(g.burst, 1e9::float8) AS tokens, g.rate, false AS has_leader
   ), held AS MATERIALIZED (
     SELECT w.key, w.concurrency - g.running AS slots, w.concurrency, w.rate, w.burst,
@@ -382,28 +382,31 @@ CREATE OR REPLACE FUNCTION SCHEMA.group_admit_lone(of_queue text, ids uuid[], ke
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 DECLARE
   most integer := COALESCE((policy ->> 'concurrency')::int, 1);
-  made text[];
+  known text[];
   held text[];
 BEGIN
   IF cardinality(keys) IS DISTINCT FROM (SELECT CASE WHEN count(*) = count(DISTINCT l.group_key) THEN count(*) END FROM (
     SELECT j.group_key FROM SCHEMA.jobs j WHERE j.queue = of_queue AND j.group_key = ANY (keys) LIMIT cardinality(keys) + 1
   ) l) THEN RETURN NULL; END IF;
-  WITH created AS (
+  known := ARRAY(SELECT g.key FROM SCHEMA.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys));
+  BEGIN
     INSERT INTO SCHEMA.job_groups (queue, key, concurrency, running)
-    SELECT of_queue, k, CASE WHEN ascii(k) = 1 THEN 1 ELSE most END, 1 FROM unnest(keys) AS k ORDER BY k ON CONFLICT DO NOTHING RETURNING key
-  ) SELECT array_agg(key) INTO made FROM created;
-  IF cardinality(made) = cardinality(keys) THEN RETURN ids; END IF;
+    SELECT of_queue, k, CASE WHEN ascii(k) = 1 THEN 1 ELSE most END, 1 FROM unnest(keys) AS k WHERE k <> ALL (known) ORDER BY k COLLATE "C";
+  EXCEPTION WHEN unique_violation THEN RETURN NULL;
+  END;
+  IF known = '{}' THEN RETURN ids; END IF;
   SELECT array_agg(g.key) INTO held FROM (
-    SELECT g.key, g.running FROM SCHEMA.job_groups g
-    WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key <> ALL (COALESCE(made, '{}')) ORDER BY g.key FOR UPDATE SKIP LOCKED
+    SELECT g.key, g.running FROM SCHEMA.job_groups g WHERE g.queue = of_queue AND g.key = ANY (known) ORDER BY g.key FOR UPDATE SKIP LOCKED
   ) g WHERE g.running < CASE WHEN ascii(g.key) = 1 THEN 1 ELSE most END;
   UPDATE SCHEMA.job_groups g SET running = g.running + 1, concurrency = CASE WHEN ascii(g.key) = 1 THEN 1 ELSE most END,
     rate = NULL, burst = NULL, tokens = 0, touched_at = clock_timestamp(), look_at = NULL
   WHERE g.queue = of_queue AND g.key = ANY (held);
-  RETURN ARRAY(SELECT a.id FROM unnest(ids, keys) AS a (id, key) WHERE a.key = ANY (made || held));
+  RETURN ARRAY(SELECT a.id FROM unnest(ids, keys) AS a (id, key) WHERE a.key <> ALL (known) OR a.key = ANY (held));
 END $function$
  {owner=X/owner}
 CREATE OR REPLACE FUNCTION SCHEMA.group_leave(of_queue text, keys text[], slots integer[], names text[] DEFAULT NULL::text[])
@@ -413,6 +416,7 @@ CREATE OR REPLACE FUNCTION SCHEMA.group_leave(of_queue text, keys text[], slots 
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 DECLARE
   known text[];
@@ -420,25 +424,29 @@ DECLARE
   missed integer;
   n integer;
 BEGIN
-  -- The usual case: each job holds a slot, and is the only one of its group here. An index scan takes keys in their order.
-  IF 0 < ALL (slots) AND cardinality(keys) = (SELECT count(DISTINCT u) FROM unnest(keys) AS u) THEN
+  IF 0 < ALL (slots) THEN
+    -- The usual case: all hold a slot. An index scan takes the keys in their order.
     UPDATE SCHEMA.job_groups g SET running = greatest(g.running - 1, 0), touched_at = clock_timestamp() WHERE g.queue = of_queue AND g.key = ANY (keys);
     GET DIAGNOSTICS n = ROW_COUNT;
     IF n = cardinality(keys) THEN RETURN SCHEMA.group_pull(of_queue, keys, names); END IF;
-    slots := array_fill(0, ARRAY[cardinality(keys)]);
+    UPDATE SCHEMA.job_groups g SET running = greatest(g.running - l.more, 0)
+    FROM (SELECT u AS key, count(*)::int - 1 AS more FROM unnest(keys) AS u GROUP BY u HAVING count(*) > 1) l
+    WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = l.key;
+    known := ARRAY(SELECT g.key FROM SCHEMA.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys));
+  ELSE
+    WITH left_by AS (
+      SELECT l.key, sum(l.slots)::int AS slots, bool_or(l.slots = 0) AS may_lead FROM unnest(keys, slots) AS l (key, slots) GROUP BY l.key
+    ), held AS MATERIALIZED (
+      SELECT g.key FROM SCHEMA.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys) ORDER BY g.key FOR UPDATE
+    ), freed AS (
+      UPDATE SCHEMA.job_groups g SET running = greatest(g.running - l.slots, 0), touched_at = clock_timestamp(),
+        leader_due_at = CASE WHEN NOT l.may_lead THEN g.leader_due_at END
+      FROM held h JOIN left_by l ON l.key = h.key WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = h.key
+      RETURNING g.key, l.slots
+    )
+    SELECT array_agg(f.key) FILTER (WHERE f.slots > 0) INTO known FROM freed f;
   END IF;
-  WITH left_by AS (
-    SELECT l.key, sum(l.slots)::int AS slots, bool_or(l.slots = 0) AS may_lead FROM unnest(keys, slots) AS l (key, slots) GROUP BY l.key
-  ), held AS MATERIALIZED (
-    SELECT g.key FROM SCHEMA.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys) ORDER BY g.key FOR UPDATE
-  ), freed AS (
-    UPDATE SCHEMA.job_groups g SET running = greatest(g.running - l.slots, 0), touched_at = clock_timestamp(),
-      leader_due_at = CASE WHEN NOT l.may_lead THEN g.leader_due_at END
-    FROM held h JOIN left_by l ON l.key = h.key WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = h.key
-    RETURNING g.key, l.slots
-  )
-  SELECT array_agg(f.key) FILTER (WHERE f.slots > 0) INTO known FROM freed f;
-  IF cardinality(known) IS DISTINCT FROM cardinality(keys) THEN
+  IF EXISTS (SELECT FROM unnest(keys) u WHERE u <> ALL (COALESCE(known, '{}'))) THEN
     WITH heads AS MATERIALIZED (
       SELECT k.key, n.id FROM (SELECT DISTINCT u AS key FROM unnest(keys) AS u) k CROSS JOIN LATERAL (
         SELECT b.id FROM SCHEMA.jobs b WHERE b.queue = of_queue AND b.group_key = k.key AND b.blocked ORDER BY b.priority, b.run_at, b.id LIMIT 1
@@ -447,10 +455,13 @@ BEGIN
       SELECT j.id FROM SCHEMA.jobs j WHERE j.blocked AND j.id = ANY (ARRAY(SELECT h.id FROM heads h)) FOR UPDATE SKIP LOCKED
     ), asked AS (
       UPDATE SCHEMA.jobs j SET blocked = false, due_at = NULL WHERE j.id = ANY (ARRAY(SELECT f.id FROM free f)) RETURNING j.id
-    ), later AS (
-      INSERT INTO SCHEMA.job_groups (queue, key, look_at)
-      SELECT of_queue, h.key, clock_timestamp() + interval '20 ms' FROM heads h WHERE h.id NOT IN (SELECT f.id FROM free f) ORDER BY h.key
-      ON CONFLICT (queue, key) DO UPDATE SET look_at = excluded.look_at RETURNING 1
+    ), later AS MATERIALIZED (
+      SELECT h.key FROM heads h WHERE h.id NOT IN (SELECT f.id FROM free f)
+    ), noted AS (
+      UPDATE SCHEMA.job_groups g SET look_at = clock_timestamp() + interval '20 ms' FROM later l WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = l.key
+    ), made AS (
+      INSERT INTO SCHEMA.job_groups (queue, key, look_at) SELECT of_queue, l.key, clock_timestamp() + interval '20 ms' FROM later l
+      WHERE l.key NOT IN (SELECT g.key FROM SCHEMA.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys)) ORDER BY l.key COLLATE "C" ON CONFLICT DO NOTHING
     )
     SELECT (SELECT count(*) FROM asked), (SELECT count(*) FROM later) INTO asking, missed;
     IF asking + missed > 0 THEN PERFORM SCHEMA.wake_queue(of_queue); END IF;
@@ -556,8 +567,9 @@ BEGIN
   )
   SELECT array_agg(w.key ORDER BY w.key) INTO keys FROM walk w WHERE w.key IS NOT NULL;
   IF keys IS NOT NULL THEN
-    INSERT INTO SCHEMA.job_groups (queue, key) SELECT of_queue, k FROM unnest(keys) k ORDER BY k ON CONFLICT DO NOTHING;
     PERFORM FROM SCHEMA.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys) ORDER BY g.key FOR UPDATE;
+    INSERT INTO SCHEMA.job_groups (queue, key) SELECT of_queue, k FROM unnest(keys) k
+    WHERE k NOT IN (SELECT g.key FROM SCHEMA.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys)) ORDER BY k COLLATE "C" ON CONFLICT DO NOTHING;
     UPDATE SCHEMA.job_groups g SET concurrency = p.concurrency, rate = p.rate, burst = p.burst, tokens = least(g.tokens, p.burst)
     FROM (
       SELECT k.key, COALESCE((policy -> 'groups' -> k.key ->> 'concurrency')::int, (CASE WHEN ascii(k.key) <> 1 THEN policy ->> 'concurrency' END)::int, 1) AS concurrency,

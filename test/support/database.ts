@@ -19,13 +19,13 @@ export interface TestDatabase {
   client(): Promise<pg.Client>;
   /**
    * Drops the database.
-   * @throws Error naming the connections that the code under test left open
+   * @throws Error naming the connections that the code under test left open, or when statements deadlocked
    */
   drop(): Promise<void>;
 }
 
 /** Clones the migrated template, or makes an empty database with `migrated: false`. */
-export async function createTestDatabase({ migrated = true } = {}): Promise<TestDatabase> {
+export async function createTestDatabase({ migrated = true, mayDeadlock = false } = {}): Promise<TestDatabase> {
   const server = inject('server');
   const name = `${server.prefix}_${randomBytes(4).toString('hex')}`;
   await createDatabase(server.url, name, migrated ? server.template : 'template0');
@@ -52,17 +52,17 @@ export async function createTestDatabase({ migrated = true } = {}): Promise<Test
       await Promise.all([pool.end(), ...[...clients].map((client) => client.end())]);
       await withClient(server.url, async (admin) => {
         const leaks = await findLeaks(admin, name);
+        const { rows: [stats] } = await admin.query('SELECT deadlocks FROM pg_stat_database WHERE datname = $1', [name]);
         await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
-        if (leaks.length > 0) {
-          throw new Error(`Connections left open:\n${leaks.join('\n')}`);
-        }
+        if (leaks.length > 0) throw new Error(`Connections left open:\n${leaks.join('\n')}`);
+        if (Number(stats.deadlocks) > 0 && !mayDeadlock) throw new Error(`PostgreSQL broke ${stats.deadlocks} deadlocks in this database; its log tells of them`);
       });
     },
   };
 }
 
 /** Gives a test file its database by hooks; what it returns works from `beforeAll` on. */
-export function useTestDatabase(options?: { migrated?: boolean }): TestDatabase {
+export function useTestDatabase(options?: { migrated?: boolean; mayDeadlock?: boolean }): TestDatabase {
   let database: TestDatabase | undefined;
   beforeAll(async () => {
     database = await createTestDatabase(options);

@@ -5,6 +5,6 @@
 export function leaveGroups(schema: string, from: string, once = from): string {
   return `(SELECT count(${schema}.group_leave(l.queue, l.keys, l.slots)) FROM (
     SELECT queue, array_agg(group_key) AS keys, array_agg((slot IS NOT NULL)::int) AS slots FROM ${from}
-    WHERE group_key IS NOT NULL AND (SELECT count(*) FROM ${once}) >= 0 GROUP BY queue
+    WHERE group_key IS NOT NULL AND (SELECT count(*) FROM ${once}) >= 0 GROUP BY queue ORDER BY queue
   ) l)`;
 }
