@@ -39,7 +39,8 @@ CREATE INDEX job_groups_look_idx ON ${schema}.job_groups (queue, look_at) WHERE 
  * for the token as one that is due then, and the others behind it. Wakes workers where no name of `names` fits.
  *
  * A caller's open transaction may have the next job locked, and nobody tells of a rollback: where jobs stay blocked although
- * there is a slot, `look_at` says when to look again, after as long as it has been so.
+ * there is a slot, `look_at` says when to look again, after as long as it has been so; and where one waits for a token, a second later,
+ * since somebody may have put it off or deleted it.
  */
 const pull = ({ schema }: Names): string => `
 CREATE OR REPLACE FUNCTION ${schema}.group_pull(of_queue text, keys text[], names text[] DEFAULT NULL) RETURNS integer
@@ -85,7 +86,8 @@ BEGIN
   ), taken AS (
     UPDATE ${schema}.job_groups g SET running = g.running + COALESCE(c.jobs, 0), refilled_at = clock_timestamp(),
       tokens = CASE WHEN g.rate IS NULL THEN 0 ELSE f.tokens - COALESCE(c.jobs, 0) END, leader_due_at = COALESCE(c.due, g.leader_due_at),
-      look_at = CASE WHEN a.key IS NOT NULL THEN clock_timestamp() + least(greatest(clock_timestamp() - g.touched_at, interval '20 ms'), interval '5 s') END
+      look_at = CASE WHEN a.key IS NOT NULL THEN clock_timestamp() + least(greatest(clock_timestamp() - g.touched_at, interval '20 ms'), interval '5 s')
+        ELSE c.due + interval '1 s' END
     FROM free f LEFT JOIN counted c ON c.key = f.key LEFT JOIN asleep a ON a.key = f.key
     WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = f.key AND (c.key IS NOT NULL OR a.key IS NOT NULL)
   )

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { CliError, errorJson, oneLine } from './cli-error.js';
-import { createProgram } from './program.js';
+import { oneLine } from './cli-error.js';
+import { run } from './run.js';
 
 // Whoever reads has had enough, such as `head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -9,10 +9,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exitCode = 1;
 });
 
-try {
-  await createProgram().parseAsync();
-} catch (error) {
-  console.error(process.argv.includes('--json') ? errorJson(error) : `error: ${oneLine(error)}`);
-  if (process.env['DEBUG']) console.error(error);
-  process.exitCode = error instanceof CliError ? error.exitCode : 1;
-}
+await run();

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { DEFAULT_SCHEMA, quoteIdentifier } from '../../lib/core/schema-name.js';
-import type { EnqueueOutcomeUnknownError, NotifyQueueExtras, NotifyQueueOptions } from '../../lib/index.js';
+import type { EnqueueOptions, EnqueueOutcomeUnknownError, NotifyQueueExtras, NotifyQueueOptions } from '../../lib/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { migrateTemplate } from '../support/migrate-template.js';
 import { databaseUrl, withClient } from '../support/server.js';
@@ -96,9 +96,9 @@ export class World {
   }
 
   /** Enqueues a job and remembers what came of it. Resolves to its id, unless nothing was stored for sure. */
-  async enqueue(name: string, payload: unknown, queue: TestApp['queue'] = this.producer.queue): Promise<string | undefined> {
+  async enqueue(name: string, payload: unknown, queue: TestApp['queue'] = this.producer.queue, options: EnqueueOptions = {}): Promise<string | undefined> {
     try {
-      const { id } = await queue.enqueue(name, payload);
+      const { id } = await queue.enqueue(name, payload, options);
       this.calls.push({ id, outcome: 'stored' });
       return id;
     } catch (error) {
@@ -114,7 +114,7 @@ export class World {
     let id: string | undefined;
     const outcome = await dataSource
       .transaction(async (manager) => {
-        ({ id } = await queue.enqueue(name, payload, { manager }));
+        ({ id } = await queue.enqueue(name, payload, { manager, ...this.anyGroup() }));
         if (!commit) throw 'rolled back';
         return 'stored' as const;
       })
@@ -127,7 +127,7 @@ export class World {
     let stopped = false;
     const loops = Array.from({ length: callers }, async () => {
       while (!stopped) {
-        await this.enqueue('work', payloadOf());
+        await this.enqueue('work', payloadOf(), undefined, this.anyGroup());
         await new Promise((resolve) => setTimeout(resolve, this.random.between(1, 20)));
       }
     });
@@ -137,6 +137,11 @@ export class World {
         await Promise.all(loops);
       },
     };
+  }
+
+  /** Now and then a group: its jobs run one at a time. */
+  private anyGroup(): EnqueueOptions {
+    return this.random.integer(5) === 0 ? { group: `group-${this.random.integer(8)}` } : {};
   }
 
   async startWorker(options: Partial<WorkerOptions> = {}): Promise<Worker> {

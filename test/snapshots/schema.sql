@@ -321,10 +321,11 @@ BEGIN
     )) AS fits
     FROM ranked r JOIN wanted w ON w.key = r.key
   ), created AS (
-    INSERT INTO SCHEMA.job_groups AS g (queue, key, concurrency, running, rate, burst, tokens)
-    SELECT of_queue, w.key, w.concurrency, n.jobs, w.rate, w.burst, COALESCE(w.burst - n.jobs, 0)
+    INSERT INTO SCHEMA.job_groups AS g (queue, key, concurrency, running, rate, burst, tokens, leader_due_at, look_at)
+    SELECT of_queue, w.key, w.concurrency, n.jobs, w.rate, w.burst, COALESCE(w.burst - n.jobs, 0), n.leader_due, n.leader_due + interval '1 s'
     FROM wanted w JOIN (
-      SELECT a.key, count(*) FILTER (WHERE a.fits AND a.slot_rank <= w.concurrency AND a.token_rank <= COALESCE(w.burst, 1e9))::int AS jobs
+      SELECT a.key, count(*) FILTER (WHERE a.fits AND a.slot_rank <= w.concurrency AND a.token_rank <= COALESCE(w.burst, 1e9))::int AS jobs,
+        max(clock_timestamp() + make_interval(secs => 1 / w.rate)) FILTER (WHERE a.fits AND a.slot_rank <= w.concurrency AND a.token_rank > w.burst) AS leader_due
       FROM asked a JOIN wanted w ON w.key = a.key GROUP BY a.key
     ) n ON n.key = w.key
     WHERE w.key NOT IN (SELECT g.key FROM SCHEMA.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys)) ORDER BY w.key COLLATE "C" ON CONFLICT DO NOTHING
@@ -350,7 +351,7 @@ BEGIN
     UPDATE SCHEMA.job_groups g SET running = g.running + s.slots, concurrency = h.concurrency, rate = h.rate, burst = h.burst,
       tokens = CASE WHEN h.rate IS NULL THEN 0 ELSE h.tokens - s.jobs END, refilled_at = clock_timestamp(),
       leader_due_at = COALESCE(s.leader_due, g.leader_due_at), touched_at = clock_timestamp(),
-      look_at = CASE WHEN s.jobs = 0 THEN g.look_at END
+      look_at = COALESCE(s.leader_due + interval '1 s', CASE WHEN s.jobs = 0 THEN g.look_at END)
     FROM held h JOIN summed s ON s.key = h.key WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = h.key
   ), refused AS (
     UPDATE SCHEMA.jobs j SET blocked = NOT d.leads, due_at = CASE WHEN d.leads THEN d.due ELSE 'infinity' END
@@ -539,7 +540,8 @@ BEGIN
   ), taken AS (
     UPDATE SCHEMA.job_groups g SET running = g.running + COALESCE(c.jobs, 0), refilled_at = clock_timestamp(),
       tokens = CASE WHEN g.rate IS NULL THEN 0 ELSE f.tokens - COALESCE(c.jobs, 0) END, leader_due_at = COALESCE(c.due, g.leader_due_at),
-      look_at = CASE WHEN a.key IS NOT NULL THEN clock_timestamp() + least(greatest(clock_timestamp() - g.touched_at, interval '20 ms'), interval '5 s') END
+      look_at = CASE WHEN a.key IS NOT NULL THEN clock_timestamp() + least(greatest(clock_timestamp() - g.touched_at, interval '20 ms'), interval '5 s')
+        ELSE c.due + interval '1 s' END
     FROM free f LEFT JOIN counted c ON c.key = f.key LEFT JOIN asleep a ON a.key = f.key
     WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = f.key AND (c.key IS NOT NULL OR a.key IS NOT NULL)
   )

@@ -76,15 +76,19 @@ export async function createProject(
   };
 }
 
+/** The environment without the variables that change what a command does. */
+export function inheritedEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !NOT_INHERITED.has(name)));
+}
+
 /** Runs Node without the variables that name a database, and waits for its end. */
 export async function runNode(
   script: string,
   args: readonly string[] = [],
   { cwd = projectRoot, env = {} }: { cwd?: string; env?: Record<string, string> } = {},
 ): Promise<Outcome> {
-  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !NOT_INHERITED.has(name)));
   try {
-    const options = { cwd, env: { ...inherited, ...env }, timeout: TIMEOUT_MS };
+    const options = { cwd, env: { ...inheritedEnvironment(), ...env }, timeout: TIMEOUT_MS };
     return { code: 0, ...(await execute(process.execPath, [script, ...args], options)) };
   } catch (error) {
     const { code, stdout, stderr } = error as { code?: unknown; stdout?: string; stderr?: string };

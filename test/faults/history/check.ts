@@ -21,6 +21,7 @@ export function check(history: History): Violation[] {
     ...leasesByTheDatabasesClock(history),
     ...rescuedInTime(history),
     ...oneRowAJob(history),
+    ...oneRunAGroup(history),
     ...configsFollowed(history),
   ];
 }
@@ -186,6 +187,23 @@ function* oneRowAJob({ live, finished }: History): Generator<Violation> {
     rows.set(id, { transaction, count: row.count + (after ? 1 : 0) - (before ? 1 : 0) });
   }
   for (const [id, { count }] of rows) if (count > 1) yield violated(id, count);
+}
+
+/** I9: of a group, whose limit is one, one job at most is reserved. */
+function* oneRunAGroup({ live }: History): Generator<Violation> {
+  const running = new Map<string, string>();
+  for (const { before, after } of live) {
+    const { id, queue, group_key: key } = (after ?? before)!;
+    if (!key) continue;
+    const group = `${queue} ${key}`;
+    if (after?.state !== 'reserved') {
+      if (running.get(group) === id) running.delete(group);
+      continue;
+    }
+    const other = running.get(group);
+    if (other !== undefined && other !== id) yield { invariant: 'I9', jobId: id, text: `it was reserved while ${other} of its group was` };
+    running.set(group, id);
+  }
 }
 
 /** A process renews its lease every third of it; who does not is stopped or cut off. */

@@ -9,6 +9,8 @@ export interface JobRow {
   readonly crashes: number;
   readonly reservation: number;
   readonly reserved_by: string | null;
+  readonly queue?: string;
+  readonly group_key?: string | null;
   /** In the history only. */
   readonly result?: unknown;
 }

@@ -5,7 +5,8 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectRoot } from '../../support/build.js';
 import { emptyDatabase } from '../../support/empty-database.js';
-import { pack, runNode, temporaryDirectory } from '../../support/project.js';
+import { runCli } from '../../support/cli.js';
+import { pack, runNode, temporaryDirectory, type Outcome } from '../../support/project.js';
 
 const run = promisify(execFile);
 const NEST = 'node_modules/@nestjs/cli/bin/nest.js';
@@ -95,14 +96,14 @@ describe('a blank application of the Nest CLI', { timeout: 120_000 }, () => {
 });
 
 describe('init', () => {
-  async function project(files: Record<string, string>): Promise<{ init(...args: string[]): ReturnType<typeof runNode>; read(path: string): Promise<string> }> {
+  async function project(files: Record<string, string>): Promise<{ init(...args: string[]): Promise<Outcome>; read(path: string): Promise<string> }> {
     const directory = await temporaryDirectory();
     for (const [path, text] of Object.entries(files)) {
       await fs.mkdir(join(directory, path, '..'), { recursive: true });
       await fs.writeFile(join(directory, path), text);
     }
     return {
-      init: (...args) => runNode('dist/lib/cli/main.js', ['init', '--dir', directory, ...args]),
+      init: (...args) => runCli(['init', '--dir', directory, ...args]),
       read: (path) => fs.readFile(join(directory, path), 'utf8'),
     };
   }

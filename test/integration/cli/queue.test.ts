@@ -39,6 +39,10 @@ describe('jobs, queues and configs on the command line', () => {
     expect(late).toMatchObject({ code: 2, stdout: '' });
     expect(late.stderr).toContain('had not finished after 100ms');
     expect((await cli('jobs', 'show', UNKNOWN, '--json')).json).toMatchObject({ priority: -3, state: 'scheduled', queue: 'default', payload: {} });
+    const unique = ['jobs', 'enqueue', 'later', '--delay', '1h', '--group', 'ada', '--tag', 'a', 'b', '--unique', 'k', '--on-conflict', 'replace'];
+    const { stdout: id } = await cli(...unique);
+    expect(await cli(...unique)).toMatchObject({ code: 0, stdout: id, stderr: 'There is such a job already: replaced.\n' });
+    expect((await cli('jobs', 'show', id.trim(), '--json')).json).toMatchObject({ group: 'ada', tags: ['a', 'b'], state: 'scheduled' });
   });
 
   it.each([
@@ -50,6 +54,7 @@ describe('jobs, queues and configs on the command line', () => {
     [['jobs', 'enqueue', 'x', '--run-at', 'soon'], /Expected a date/],
     [['jobs', 'enqueue', 'x', '--delay', '1s', '--run-at', '2027-01-31'], /cannot be used with/],
     [['jobs', 'enqueue', 'x', '--priority', '40000'], /Expected an integer from -32768 to 32767/],
+    [['jobs', 'enqueue', 'x', '--on-conflict', 'keep'], /--on-conflict says what to do with the other job of --unique, which is missing/],
     [['jobs', 'enqueue', ' '], /'job' is ' '/],
     [['jobs', 'list', '--state', 'done'], /Expected some of scheduled/],
     [['jobs', 'list', '--limit', '0'], /Expected an integer from 1 to 1000/],

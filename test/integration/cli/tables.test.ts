@@ -4,6 +4,7 @@ import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { ensureBuilt } from '../../support/build.js';
+import { runCli } from '../../support/cli.js';
 import type { TestDatabase } from '../../support/database.js';
 import { emptyDatabase, migrated } from '../../support/empty-database.js';
 import { createProject, pack, runNode, temporaryDirectory, type Outcome, type Project } from '../../support/project.js';
@@ -16,10 +17,10 @@ const COMMANDS = ['init', 'demo', 'migrate', 'status', 'doctor', 'jobs', 'queues
 
 beforeAll(ensureBuilt, 120_000);
 
-const cli = (...args: string[]): Promise<Outcome> => runNode(MAIN, args);
+const cli = (...args: string[]): Promise<Outcome> => runCli(args);
 
 const cliOn = (database: TestDatabase, ...args: string[]): Promise<Outcome> =>
-  runNode(MAIN, args, { env: { DATABASE_URL: database.url } });
+  runCli(args, { env: { DATABASE_URL: database.url } });
 
 /** A failure is one line, without a stack. */
 async function failure(running: Promise<Outcome>): Promise<string> {
@@ -56,6 +57,12 @@ describe('help', () => {
   });
 });
 
+// The other tests of commands share one process.
+describe('in a process of its own', () => {
+  it.each([[['--version']], [['status', '--url', 'postgres://127.0.0.1:1/shop', '--json']]])('%s answers the same', async (args) =>
+    expect(await runNode(MAIN, args)).toEqual(await runCli(args)));
+});
+
 describe('migrate, status and rollback', () => {
   it('make the tables, tell of them and remove them', async () => {
     const database = await emptyDatabase();
@@ -81,9 +88,9 @@ describe('migrate, status and rollback', () => {
     const database = await migrated();
     const wrong = otherUrl(database, (url) => (url.port = '1'));
     const env = { DATABASE_URL: wrong, NOTIFY_QUEUE_DATABASE_URL: database.url };
-    expect(await runNode(MAIN, ['status'], { env })).toMatchObject({ code: 0 });
-    expect(await runNode(MAIN, ['status', '--url', wrong], { env })).toMatchObject({ code: 1 });
-    expect(await runNode(MAIN, ['status', '--url', database.url], { env: { DATABASE_URL: wrong } })).toMatchObject({ code: 0 });
+    expect(await runCli(['status'], { env })).toMatchObject({ code: 0 });
+    expect(await runCli(['status', '--url', wrong], { env })).toMatchObject({ code: 1 });
+    expect(await runCli(['status', '--url', database.url], { env: { DATABASE_URL: wrong } })).toMatchObject({ code: 0 });
   });
 
   it('work in a schema of another name, which may need quotes', async () => {
@@ -98,7 +105,7 @@ describe('migrate, status and rollback', () => {
 
   it('run at once from several deployments apply each step once', async () => {
     const database = await emptyDatabase();
-    const outcomes = await Promise.all(Array.from({ length: 4 }, () => cliOn(database, 'migrate')));
+    const outcomes = await Promise.all(Array.from({ length: 4 }, () => runNode(MAIN, ['migrate'], { env: { DATABASE_URL: database.url } })));
     expect(outcomes.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
     expect(outcomes.filter(({ stdout }) => stdout.startsWith('Applied'))).toHaveLength(1);
   });

@@ -111,6 +111,7 @@ class Story {
 
 const begun = (): Story => new Story().lives('a').lives('b').told('stored').enqueued();
 const runs = (): Story => begun().reserved('a').run('first', 'a');
+const grouped = (): Story => begun().changed({ group_key: 'g' });
 const ended = (run: string): Partial<JobRow> => ({ state: 'completed', result: { run } });
 
 describe('the checker finds nothing in a history in which', () => {
@@ -125,6 +126,8 @@ describe('the checker finds nothing in a history in which', () => {
     ['a job goes back at a shutdown, with its attempt', runs().putBack({ attempt: 0 }).reserved('b').reserved('b', { reserved_by: 'b', attempt: 1, reservation: 2 })],
     ['a job of a dead process is rescued in time', runs().after(LEASE_MS).lives('b').after(300).lives('b').rescued().reserved('b')],
     ['a finished job is run again by hand', runs().ended(ended('first'))],
+    ['two jobs of a group run one after another', beside(grouped().reserved('a').ended(), 'g')],
+    ['jobs of two groups run at once', beside(grouped().reserved('a'), 'other')],
     ['a process follows the configuration', new Story().config('k', 'one', 1).config('k', 'two', 2).follower({ key: 'k', value: 'two', revision: 2 })],
     ['a process hears of a row that is gone', new Story().config('k', 'one', 1).config('k', undefined, 0).follower({ key: 'k', value: 'one', revision: 1 }, { key: 'k' })],
   ])('%s', (_, story) => expect(story.found()).toEqual([]));
@@ -154,6 +157,7 @@ describe('the checker finds', () => {
     ['I7: a rescue that is late', late(runs().after(LEASE_MS)).rescued(), /^I7 rescued \d+ ms after/],
     ['I8: a job is live and finished at a time', runs().ended(ended('first')).enqueued(), /^I8 there were 2 rows of it/],
     ['I8: also when it is put right later', runs().ended(ended('first')).enqueued().ended({ state: 'cancelled' }), /^I8 there were 2 rows of it/],
+    ['I9: two jobs of a group run at once', beside(grouped().reserved('a'), 'g'), /^I9 it was reserved while job of its group was/],
     [
       'I10: a revision that goes down',
       new Story().config('k', 'one', 1).config('k', 'two', 2).follower({ key: 'k', value: 'two', revision: 2 }, { key: 'k', value: 'one', revision: 1 }),
@@ -165,6 +169,16 @@ describe('the checker finds', () => {
     ['I10: a row that is gone', new Story().config('k', 'one', 1).config('k', undefined, 0).follower({ key: 'k', value: 'one', revision: 1 }), /^I10 .* the table with 'undefined'/],
   ])('%s', (_, story, expected) => expect(story.found()).toContainEqual(expect.stringMatching(expected)));
 });
+
+/** Another job of a group is enqueued and reserved. */
+function beside(story: Story, group: string): Story {
+  const { live } = story.history;
+  const { seq, at } = live.at(-1)!;
+  const row: JobRow = { id: 'other', name: 'work', state: 'available', attempt: 0, crashes: 0, reservation: 0, reserved_by: null, group_key: group };
+  live.push({ seq: seq + 2, at, transaction: 'stores it', before: null, after: row });
+  live.push({ seq: seq + 3, at, transaction: 'reserves it', before: row, after: { ...row, state: 'reserved', attempt: 1, reservation: 1, reserved_by: 'b' } });
+  return story;
+}
 
 /** Its row is deleted, and nothing takes its place. */
 function lost(story: Story): Story {
