@@ -1,6 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { afterAll } from 'vitest';
 import { projectRoot } from './build.js';
 import type { TestDatabase } from './database.js';
 import { inheritedEnvironment, type Outcome } from './project.js';
@@ -13,12 +12,11 @@ export interface Answer extends Outcome {
 
 let host: ChildProcess | undefined;
 let last: Promise<unknown> = Promise.resolve();
-afterAll(() => void host?.kill());
 
 /** Runs a command as `runNode` runs the command line, in a process that has it loaded. They run one after another. */
 export function runCli(args: readonly string[], { cwd = projectRoot, env = {} }: { cwd?: string; env?: Record<string, string> } = {}): Promise<Outcome> {
   const running = last.then(async (): Promise<Outcome> => {
-    host ??= fork(new URL('cli-host.mjs', import.meta.url), { env: inheritedEnvironment(), stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    host ??= startHost();
     const stop = new AbortController();
     const { signal } = stop;
     host.send({ args, env, cwd });
@@ -30,6 +28,15 @@ export function runCli(args: readonly string[], { cwd = projectRoot, env = {} }:
   });
   last = running.catch(() => undefined);
   return running;
+}
+
+/** It goes with the process of the tests. */
+function startHost(): ChildProcess {
+  const child = fork(new URL('cli-host.mjs', import.meta.url), { env: inheritedEnvironment(), stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  child.once('exit', () => (host = undefined));
+  child.unref();
+  child.channel?.unref();
+  return child;
 }
 
 /** The command line on one database. */
