@@ -4,6 +4,7 @@ import pg from 'pg';
 import { DEFAULT_SCHEMA, quoteIdentifier } from '../../lib/core/schema-name.js';
 import type { EnqueueOptions, EnqueueOutcomeUnknownError, NotifyQueueExtras, NotifyQueueOptions } from '../../lib/index.js';
 import { startApp, type TestApp } from '../support/app.js';
+import { ensureBuilt } from '../support/build.js';
 import { migrateTemplate } from '../support/migrate-template.js';
 import { databaseUrl, withClient } from '../support/server.js';
 import { until } from '../support/wait.js';
@@ -76,6 +77,7 @@ export class World {
 
   static async create(server: FaultServer, options: WorldOptions = {}): Promise<World> {
     const name = `faults_${randomBytes(4).toString('hex')}`;
+    await ensureBuilt();
     const { through = (it) => it, schemas = [DEFAULT_SCHEMA], address = server.url, queue } = options;
     await withClient(address, (client) => client.query(`CREATE DATABASE ${name}`));
     const url = databaseUrl(address, name);

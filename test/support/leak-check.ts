@@ -1,7 +1,9 @@
 import { ChildProcess } from 'node:child_process';
 import { Server, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll } from 'vitest';
+import { afterAll, afterEach } from 'vitest';
+import { closeShops } from './sample.js';
+import { killWorkers } from './worker.js';
 
 const GRACE_MS = 2_000;
 
@@ -15,6 +17,9 @@ afterAll(async () => {
   }
   if (leaks.length > 0) throw new Error(`Still open after the tests:\n${leaks.join('\n')}`);
 });
+
+afterEach(killWorkers);
+afterAll(closeShops);
 
 /** Whatever would keep the process of an application alive; unref'd handles are not listed. */
 function findLeaks(): string[] {

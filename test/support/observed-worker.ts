@@ -1,17 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { beforeAll, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { ensureBuilt, projectRoot } from './build.js';
 import { until } from './wait.js';
 
 export type Line = Record<string, unknown>;
 
-// Importing this module is enough.
-beforeAll(ensureBuilt, 120_000);
-
 /** Starts test/fixtures/observed-worker.ts and gives the lines that it writes. It ends with the test. */
 export async function startObservedWorker(url: string) {
+  await ensureBuilt();
   const env = { ...process.env, DATABASE_URL: url };
   const child = spawn(process.execPath, ['dist/test/fixtures/observed-worker.js'], { cwd: projectRoot, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = once(child, 'exit');

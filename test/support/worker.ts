@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { afterEach, beforeAll } from 'vitest';
 import type { NotifyQueueExtras, NotifyQueueOptions } from '../../lib/index.js';
 import type { WorkerEvent } from '../fixtures/worker-events.js';
 import { ensureBuilt, projectRoot } from './build.js';
@@ -42,16 +41,16 @@ export interface Worker {
 
 const running = new Set<Worker>();
 
-// Importing this module is enough: what a test leaves running ends with it.
-beforeAll(ensureBuilt, 120_000);
-afterEach(async () => {
+/** What a test leaves running ends with it: leak-check.ts. */
+export async function killWorkers(): Promise<void> {
   const left = [...running];
   for (const worker of left) worker.kill('SIGKILL');
   await Promise.all(left.map((worker) => worker.exited));
-});
+}
 
 /** Starts a worker and waits until it takes jobs. */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
+  await ensureBuilt();
   const worker = spawnWorker(options);
   await worker.waitFor(happened('app:started'), { timeout: 20_000 });
   return worker;
