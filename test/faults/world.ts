@@ -143,7 +143,7 @@ export class World {
 
   /** Now and then a group: its jobs run one at a time. */
   private anyGroup(): EnqueueOptions {
-    return this.random.integer(5) === 0 ? { group: `group-${this.random.integer(8)}` } : {};
+    return this.random.integer(12) === 0 ? { group: `group-${this.random.integer(8)}` } : {};
   }
 
   async startWorker(options: Partial<WorkerOptions> = {}): Promise<Worker> {

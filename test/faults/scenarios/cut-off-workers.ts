@@ -5,11 +5,13 @@ import { LEASE_MS, LONG_LEASE_MS, RESCUE_MS, SPARE_MS, type World } from '../wor
 
 /** A handler keeps the event loop from turning for twice the lease. */
 export async function blockedEventLoop(world: World): Promise<void> {
+  // The other one may block for as long as it likes. To start it takes a while, so it is there before, and stands still.
+  const second = await world.startWorker({ options: { lease: LONG_LEASE_MS, sweepInterval: '500ms' } });
+  second.kill('SIGSTOP');
   const first = await world.startWorker();
   const id = (await world.enqueue('block', { ms: 2 * LEASE_MS })) as string;
   await first.waitFor(happened('job:started', id));
-  // The other one may block for as long as it likes.
-  const second = await world.startWorker({ options: { lease: LONG_LEASE_MS, sweepInterval: '500ms' } });
+  second.kill('SIGCONT');
   await second.waitFor(happened('job:started', id), { timeout: RESCUE_MS + SPARE_MS });
   await first.waitFor(happened('job:returned', id));
   await second.waitFor(happened('job:returned', id));
