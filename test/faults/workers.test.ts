@@ -14,7 +14,7 @@ describe('faults', OPTIONS, () => {
     async (resumed) => expect(await faults.after((it) => stoppedWorker(it, resumed))).toEqual([]),
   );
   it('1: a settlement arrives when another process holds the job', async () => expect(await faults.after(lateSettlement)).toEqual([]));
-  it('6: workers are killed at random points', async () => expect(await faults.after((it) => killedWorkers(it, LONG ? 50 : 5))).toEqual([]));
+  it('6: workers are killed at random points', async () => expect(await faults.after((it) => killedWorkers(it, LONG ? 50 : 3))).toEqual([]));
   it('11: a row makes the sweep fail', async () => expect(await faults.after(unrescuableRow)).toEqual([]));
   it('17: the clocks of the workers are an hour off', async () => expect(await faults.after(skewedClocks)).toEqual([]));
   it('18: the event loop is blocked for twice the lease', async () => expect(await faults.after(blockedEventLoop)).toEqual([]));
