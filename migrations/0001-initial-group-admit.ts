@@ -49,6 +49,8 @@ CREATE OR REPLACE FUNCTION ${schema}.group_admit(
 ) RETURNS uuid[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
+  -- As in group_pull.
+  moment timestamptz := clock_timestamp();
   last record;
   lone uuid[];
   granted uuid[];
@@ -91,7 +93,7 @@ BEGIN
     RETURNING g.key, g.concurrency AS slots, COALESCE(g.burst, 1e9::float8) AS tokens, g.rate, false AS has_leader
   ), held AS MATERIALIZED (
     SELECT w.key, w.concurrency - g.running AS slots, w.concurrency, w.rate, w.burst,
-      ${tokensNow('w.rate', 'w.burst', 'CASE WHEN g.rate IS NULL THEN w.burst ELSE g.tokens END')} AS tokens, g.leader_due_at > clock_timestamp() AS has_leader
+      ${tokensNow('w.rate', 'w.burst', 'CASE WHEN g.rate IS NULL THEN w.burst ELSE g.tokens END', 'moment')} AS tokens, g.leader_due_at > clock_timestamp() AS has_leader
     FROM ${schema}.job_groups g JOIN wanted w ON w.key = g.key
     WHERE g.queue = of_queue AND g.key = ANY (keys) ORDER BY g.key FOR UPDATE OF g SKIP LOCKED
   ), free AS (
@@ -107,7 +109,7 @@ BEGIN
     FROM decided GROUP BY key
   ), taken AS (
     UPDATE ${schema}.job_groups g SET running = g.running + s.slots, concurrency = h.concurrency, rate = h.rate, burst = h.burst,
-      tokens = CASE WHEN h.rate IS NULL THEN 0 ELSE h.tokens - s.jobs END, refilled_at = clock_timestamp(),
+      tokens = CASE WHEN h.rate IS NULL THEN 0 ELSE h.tokens - s.jobs END, refilled_at = greatest(g.refilled_at, moment),
       leader_due_at = COALESCE(s.leader_due, g.leader_due_at), touched_at = clock_timestamp(),
       look_at = COALESCE(s.leader_due + interval '1 s', CASE WHEN s.jobs = 0 THEN g.look_at END)
     FROM held h JOIN summed s ON s.key = h.key WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = h.key

@@ -46,6 +46,8 @@ const pull = ({ schema }: Names): string => `
 CREATE OR REPLACE FUNCTION ${schema}.group_pull(of_queue text, keys text[], names text[] DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
+  -- One for the tokens and for when they were counted: what lies between two would be lost.
+  moment timestamptz := clock_timestamp();
   pulled integer;
   unfit boolean;
   sleeps boolean;
@@ -56,7 +58,7 @@ BEGIN
       SELECT g.key, g.rate, g.look_at, g.concurrency = 1 AS in_order, t.tokens, least(g.concurrency - g.running, floor(t.tokens))::int AS slots,
         g.leader_due_at > clock_timestamp() AS has_leader
       FROM ${schema}.job_groups g, LATERAL (
-        SELECT ${tokensNow('g.rate', 'g.burst', 'g.tokens')} AS tokens OFFSET 0
+        SELECT ${tokensNow('g.rate', 'g.burst', 'g.tokens', 'moment')} AS tokens OFFSET 0
       ) t WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.running < g.concurrency
       ORDER BY g.key FOR UPDATE OF g
     ) f
@@ -84,7 +86,7 @@ BEGIN
       SELECT FROM ${schema}.jobs j WHERE j.queue = of_queue AND j.group_key = f.key AND j.blocked AND j.id NOT IN (SELECT n.id FROM next n) OFFSET 0
     )
   ), taken AS (
-    UPDATE ${schema}.job_groups g SET running = g.running + COALESCE(c.jobs, 0), refilled_at = clock_timestamp(),
+    UPDATE ${schema}.job_groups g SET running = g.running + COALESCE(c.jobs, 0), refilled_at = greatest(g.refilled_at, moment),
       tokens = CASE WHEN g.rate IS NULL THEN 0 ELSE f.tokens - COALESCE(c.jobs, 0) END, leader_due_at = COALESCE(c.due, g.leader_due_at),
       look_at = CASE WHEN a.key IS NOT NULL THEN clock_timestamp() + least(greatest(clock_timestamp() - g.touched_at, interval '20 ms'), interval '5 s')
         ELSE c.due + interval '1 s' END

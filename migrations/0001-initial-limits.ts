@@ -3,10 +3,10 @@ import type { Names } from './migration-script.js';
 /** What a queue may do over all processes: its rate, and how many of its jobs run at once. */
 export const limits = (names: Names): string => [rates(names), slots(names)].join('\n');
 
-/** Tokens that a bucket holds by now. Without a rate there are always enough. One that is taken up to 5 ms late loses nothing of the rate. */
-export function tokensNow(rate: string, burst: string, tokens: string): string {
+/** Tokens that a bucket holds at `now`. Without a rate there are always enough. One that is taken up to 5 ms late loses nothing of the rate. */
+export function tokensNow(rate: string, burst: string, tokens: string, now = 'clock_timestamp()'): string {
   return `CASE WHEN ${rate} IS NULL THEN 1e9 ELSE
-        least(${burst} + least(0.5, ${rate} * 0.005), ${tokens} + ${rate} * greatest(extract(epoch FROM clock_timestamp() - g.refilled_at)::float8, 0)) END`;
+        least(${burst} + least(0.5, ${rate} * 0.005), ${tokens} + ${rate} * greatest(extract(epoch FROM ${now} - g.refilled_at)::float8, 0)) END`;
 }
 
 /**

@@ -289,6 +289,8 @@ CREATE OR REPLACE FUNCTION SCHEMA.group_admit(of_queue text, ids uuid[], keys te
  SET enable_seqscan TO 'off'
 AS $function$
 DECLARE
+  -- As in group_pull.
+  moment timestamptz := clock_timestamp();
   last record;
   lone uuid[];
   granted uuid[];
@@ -333,7 +335,7 @@ BEGIN
   ), held AS MATERIALIZED (
     SELECT w.key, w.concurrency - g.running AS slots, w.concurrency, w.rate, w.burst,
       CASE WHEN w.rate IS NULL THEN 1e9 ELSE
-        least(w.burst + least(0.5, w.rate * 0.005), CASE WHEN g.rate IS NULL THEN w.burst ELSE g.tokens END + w.rate * greatest(extract(epoch FROM clock_timestamp() - g.refilled_at)::float8, 0)) END AS tokens, g.leader_due_at > clock_timestamp() AS has_leader
+        least(w.burst + least(0.5, w.rate * 0.005), CASE WHEN g.rate IS NULL THEN w.burst ELSE g.tokens END + w.rate * greatest(extract(epoch FROM moment - g.refilled_at)::float8, 0)) END AS tokens, g.leader_due_at > clock_timestamp() AS has_leader
     FROM SCHEMA.job_groups g JOIN wanted w ON w.key = g.key
     WHERE g.queue = of_queue AND g.key = ANY (keys) ORDER BY g.key FOR UPDATE OF g SKIP LOCKED
   ), free AS (
@@ -349,7 +351,7 @@ BEGIN
     FROM decided GROUP BY key
   ), taken AS (
     UPDATE SCHEMA.job_groups g SET running = g.running + s.slots, concurrency = h.concurrency, rate = h.rate, burst = h.burst,
-      tokens = CASE WHEN h.rate IS NULL THEN 0 ELSE h.tokens - s.jobs END, refilled_at = clock_timestamp(),
+      tokens = CASE WHEN h.rate IS NULL THEN 0 ELSE h.tokens - s.jobs END, refilled_at = greatest(g.refilled_at, moment),
       leader_due_at = COALESCE(s.leader_due, g.leader_due_at), touched_at = clock_timestamp(),
       look_at = COALESCE(s.leader_due + interval '1 s', CASE WHEN s.jobs = 0 THEN g.look_at END)
     FROM held h JOIN summed s ON s.key = h.key WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.key = h.key
@@ -499,6 +501,8 @@ CREATE OR REPLACE FUNCTION SCHEMA.group_pull(of_queue text, keys text[], names t
  SET enable_seqscan TO 'off'
 AS $function$
 DECLARE
+  -- One for the tokens and for when they were counted: what lies between two would be lost.
+  moment timestamptz := clock_timestamp();
   pulled integer;
   unfit boolean;
   sleeps boolean;
@@ -510,7 +514,7 @@ BEGIN
         g.leader_due_at > clock_timestamp() AS has_leader
       FROM SCHEMA.job_groups g, LATERAL (
         SELECT CASE WHEN g.rate IS NULL THEN 1e9 ELSE
-        least(g.burst + least(0.5, g.rate * 0.005), g.tokens + g.rate * greatest(extract(epoch FROM clock_timestamp() - g.refilled_at)::float8, 0)) END AS tokens OFFSET 0
+        least(g.burst + least(0.5, g.rate * 0.005), g.tokens + g.rate * greatest(extract(epoch FROM moment - g.refilled_at)::float8, 0)) END AS tokens OFFSET 0
       ) t WHERE g.queue = of_queue AND g.key = ANY (keys) AND g.running < g.concurrency
       ORDER BY g.key FOR UPDATE OF g
     ) f
@@ -538,7 +542,7 @@ BEGIN
       SELECT FROM SCHEMA.jobs j WHERE j.queue = of_queue AND j.group_key = f.key AND j.blocked AND j.id NOT IN (SELECT n.id FROM next n) OFFSET 0
     )
   ), taken AS (
-    UPDATE SCHEMA.job_groups g SET running = g.running + COALESCE(c.jobs, 0), refilled_at = clock_timestamp(),
+    UPDATE SCHEMA.job_groups g SET running = g.running + COALESCE(c.jobs, 0), refilled_at = greatest(g.refilled_at, moment),
       tokens = CASE WHEN g.rate IS NULL THEN 0 ELSE f.tokens - COALESCE(c.jobs, 0) END, leader_due_at = COALESCE(c.due, g.leader_due_at),
       look_at = CASE WHEN a.key IS NOT NULL THEN clock_timestamp() + least(greatest(clock_timestamp() - g.touched_at, interval '20 ms'), interval '5 s')
         ELSE c.due + interval '1 s' END
