@@ -69,7 +69,8 @@ describe('a batch handler in Nest', () => {
     const { queue } = await start({ providers: [Search] });
     const jobs = await queue.enqueueMany('index', payloads);
     const results = await Promise.allSettled(jobs.map((job) => queue.result(job)));
-    expect(calls).toEqual([[1, 3, 4]]);
+    // A reserve passes over a row that is just being watched, so they may come in another order.
+    expect(calls.map((call) => call.toSorted())).toEqual([[1, 3, 4]]);
     expect(results.map((one) => (one.status === 'fulfilled' ? one.value : one.reason.failure.name))).toEqual([2, 'ForbiddenException', 'Error', 8]);
     expect(caught.sort()).toEqual(['2 Forbidden resource', '3 not three']);
   });
