@@ -4,6 +4,9 @@ import type { Names } from './migration-script.js';
 
 export const admit = (names: Names): string => [admitLone(names), admitAll(names)].join('\n');
 
+/** A group of ours has one slot, whatever those of the user have: `policyColumns` without rates and words for single groups. */
+const slotsOf = (key: string): string => `CASE WHEN ascii(${key}) = 1 THEN 1 ELSE most END`;
+
 /**
  * Asks for slots for jobs that are the only ones of their groups: all that `group_admit` does would come to the same, at thrice
  * the cost. Answers which may run; those of a full group, of one that somebody looks at just now, and all where one is not alone, are left to it.
@@ -23,14 +26,14 @@ BEGIN
   known := ARRAY(SELECT g.key FROM ${schema}.job_groups g WHERE g.queue = of_queue AND g.key = ANY (keys));
   BEGIN
     INSERT INTO ${schema}.job_groups (queue, key, concurrency, running)
-    SELECT of_queue, k, CASE WHEN ascii(k) = 1 THEN 1 ELSE most END, 1 FROM unnest(keys) AS k WHERE k <> ALL (known) ORDER BY k COLLATE "C";
+    SELECT of_queue, k, ${slotsOf('k')}, 1 FROM unnest(keys) AS k WHERE k <> ALL (known) ORDER BY k COLLATE "C";
   EXCEPTION WHEN unique_violation THEN RETURN NULL;
   END;
   IF known = '{}' THEN RETURN ids; END IF;
   SELECT array_agg(g.key) INTO held FROM (
     SELECT g.key, g.running FROM ${schema}.job_groups g WHERE g.queue = of_queue AND g.key = ANY (known) ORDER BY g.key FOR UPDATE SKIP LOCKED
-  ) g WHERE g.running < CASE WHEN ascii(g.key) = 1 THEN 1 ELSE most END;
-  UPDATE ${schema}.job_groups g SET running = g.running + 1, concurrency = CASE WHEN ascii(g.key) = 1 THEN 1 ELSE most END,
+  ) g WHERE g.running < ${slotsOf('g.key')};
+  UPDATE ${schema}.job_groups g SET running = g.running + 1, concurrency = ${slotsOf('g.key')},
     rate = NULL, burst = NULL, tokens = 0, touched_at = clock_timestamp(), look_at = NULL
   WHERE g.queue = of_queue AND g.key = ANY (held);
   RETURN ARRAY(SELECT a.id FROM unnest(ids, keys) AS a (id, key) WHERE a.key <> ALL (known) OR a.key = ANY (held));

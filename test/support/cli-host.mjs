@@ -1,4 +1,5 @@
 // Runs commands of the command line one after another in one process: to load it takes longer than what most commands do.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../../dist/lib/cli/run.js';
 
 const MAIN = 'dist/lib/cli/main.js';
@@ -28,7 +29,7 @@ process.on('message', async ({ args, env, cwd }) => {
   await run();
   if (!exited) outcome.code = process.exitCode ?? 0;
   const open = () => process.getActiveResourcesInfo().filter((it) => /^TCP|^Timeout$/.test(it));
-  for (const until = Date.now() + GRACE_MS; open().length > 0 && Date.now() < until; ) await new Promise(setImmediate);
+  for (const until = Date.now() + GRACE_MS; open().length > 0 && Date.now() < until; ) await sleep(5);
   if (open().length > 0) outcome.stderr += `The process would not end: ${open()}`;
   process.send(outcome);
 });

@@ -53,7 +53,7 @@ export function enqueueJobCommand(): Command {
 async function enqueue(name: string, payload: unknown, options: EnqueueCommandOptions): Promise<void> {
   const { queue, runAt, priority, id, group, tag: tags, onConflict, wait, json } = options;
   const delay = options.delay as Duration | undefined;
-  if (onConflict !== undefined && options.unique === undefined) throw new CliError('--on-conflict says what to do with the other job of --unique, which is missing.');
+  if (onConflict !== undefined && options.unique === undefined) throw new CliError('--on-conflict says what to do with the other job of --unique, which is missing: add it.');
   const unique = options.unique === undefined ? undefined : { key: options.unique === true ? undefined : options.unique, onConflict };
   await withQueue(options, async ({ jobs }) => {
     const job = await jobs.enqueue(name, payload === undefined ? {} : payload, { queue, delay, runAt, priority, id, tags, group, unique });
