@@ -30,6 +30,8 @@ type Jobs = ReadonlyArray<Job<{ n: number }>>;
 
 const batch = { size: 4, wait: '1s' } as const;
 const numbers = (jobs: Jobs): number[] => jobs.map(({ payload }) => payload.n);
+/** A reserve passes over a row that is just being watched, so the jobs of a call may come in another order. */
+const inOrder = (calls: readonly number[][]): number[][] => calls.map((call) => call.toSorted());
 const payloads = [1, 2, 3, 4].map((n) => ({ n }));
 
 describe('a batch handler in Nest', () => {
@@ -69,8 +71,7 @@ describe('a batch handler in Nest', () => {
     const { queue } = await start({ providers: [Search] });
     const jobs = await queue.enqueueMany('index', payloads);
     const results = await Promise.allSettled(jobs.map((job) => queue.result(job)));
-    // A reserve passes over a row that is just being watched, so they may come in another order.
-    expect(calls.map((call) => call.toSorted())).toEqual([[1, 3, 4]]);
+    expect(inOrder(calls)).toEqual([[1, 3, 4]]);
     expect(results.map((one) => (one.status === 'fulfilled' ? one.value : one.reason.failure.name))).toEqual([2, 'ForbiddenException', 'Error', 8]);
     expect(caught.sort()).toEqual(['2 Forbidden resource', '3 not three']);
   });
@@ -131,7 +132,7 @@ describe('a batch handler in Nest', () => {
     const { queue } = await start({ providers: [Search], queue: { middleware: [middleware] } });
     const jobs = await queue.enqueueMany('index', payloads);
     expect(await Promise.all(jobs.map((job) => queue.result(job)))).toEqual([1, 2, 3, 4]);
-    expect(calls).toEqual([[1, 2, 3, 4], [2]]);
+    expect(inOrder(calls)).toEqual([[1, 2, 3, 4], [2]]);
   });
 
   it('does not wait for a job that ended while it was guarded', async () => {
@@ -150,7 +151,7 @@ describe('a batch handler in Nest', () => {
     const { queue } = await start({ providers: [Search] });
     await Promise.all(payloads.map((payload) => queue.enqueue('index', payload, payload.n === 2 ? { maxJobTime: 300 } : {})));
     await until(async () => (await queue.find({ state: 'completed' })).jobs.length === 3);
-    expect(calls).toEqual([[1, 3, 4]]);
+    expect(inOrder(calls)).toEqual([[1, 3, 4]]);
     expect((await queue.find({ state: 'abandoned' })).jobs.map(({ failure }) => failure)).toMatchObject([{ code: 'JOB_TIMEOUT' }]);
   });
 
