@@ -1,4 +1,7 @@
 import { defineConfig } from 'vitest/config';
+import { keepTemporaryFilesInMemory } from './test/support/temporary-files.js';
+
+keepTemporaryFilesInMemory();
 
 const DATABASE_TESTS = 'test/{integration,faults,e2e}/**/*.test.ts';
 

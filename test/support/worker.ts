@@ -11,7 +11,7 @@ export interface WorkerOptions {
   /** Where the built package is. @default this project */
   readonly root?: string;
   /** What it is, of test/fixtures. @default 'worker' */
-  readonly fixture?: string;
+  readonly fixture?: 'worker' | 'web';
   /** More of the environment, see there. */
   readonly env?: Record<string, string>;
   /** A command that it is started through and becomes. */
@@ -58,7 +58,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
 
 /** For tests that do not want to wait. */
 export function spawnWorker({ url, options = {}, root = projectRoot, fixture = 'worker', env = {}, prefix = [] }: WorkerOptions): Worker {
-  const [command, ...args] = [...prefix, process.execPath, '--enable-source-maps', `dist/test/fixtures/${fixture}.js`];
+  // Another build than this project's has no bundles.
+  const program = `dist/test/${root === projectRoot ? 'bundles' : 'fixtures'}/${fixture}.js`;
+  const [command, ...args] = [...prefix, process.execPath, program];
   const child = spawn(command!, args, {
     cwd: root,
     env: { ...process.env, DATABASE_URL: url, QUEUE_OPTIONS: JSON.stringify(options), ...env },
