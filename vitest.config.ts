@@ -12,7 +12,7 @@ const LONG_TESTS = process.env['FAULT_ALL'] ? [] : ['test/faults/**/*.long.test.
 export default defineConfig({
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     // To load the package and its peers for each file took a fifth of the time. A file leaves nothing behind: leak-check.ts.
     isolate: false,
     testTimeout: 30_000,

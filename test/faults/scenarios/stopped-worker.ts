@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { happened } from '../../support/worker.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
@@ -40,8 +41,10 @@ export async function lateSettlement(world: World): Promise<void> {
   await world.settled();
   const id = (await world.enqueue('work', { ms: 700 })) as string;
   await first.waitFor(happened('job:started', id));
+  // Whatever else it asked for meanwhile is answered by then: a settlement would wait for it, and not be sent at all.
+  await sleep(200);
   proxy.hold();
-  await first.waitFor(happened('job:returned', id));
+  await first.waitFor(happened('job:returned', id), { timeout: 3_000 });
   const second = await world.startWorker();
   await second.waitFor(happened('job:started', id), { timeout: RESCUE_MS + SPARE_MS });
   proxy.release();

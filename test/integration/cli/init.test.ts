@@ -2,7 +2,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { projectRoot } from '../../support/build.js';
 import { emptyDatabase } from '../../support/empty-database.js';
 import { runCli } from '../../support/cli.js';
@@ -98,6 +98,7 @@ describe('a blank application of the Nest CLI', { timeout: 120_000 }, () => {
 describe('init', () => {
   async function project(files: Record<string, string>): Promise<{ init(...args: string[]): Promise<Outcome>; read(path: string): Promise<string> }> {
     const directory = await temporaryDirectory();
+    onTestFinished(() => fs.rm(directory, { recursive: true }));
     for (const [path, text] of Object.entries(files)) {
       await fs.mkdir(join(directory, path, '..'), { recursive: true });
       await fs.writeFile(join(directory, path), text);
