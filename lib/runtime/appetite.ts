@@ -1,6 +1,8 @@
 const MAX_BATCH = 1_000;
-/** Jobs are fetched ahead for about this long, so that the next batch travels while this one runs. */
-const HORIZON_MS = 25;
+/** Jobs are fetched ahead for so many trips: one batch runs, the next is on its way, and one is being reserved; */
+const TRIPS = 3;
+/** but for so long at least and at most. */
+const HORIZON_MS = { min: 25, max: 75 };
 
 /**
  * Decides how many jobs to fetch beyond the free slots. It follows how fast jobs finish here, so
@@ -9,6 +11,8 @@ const HORIZON_MS = 25;
 export class Appetite {
   /** Jobs finished a millisecond, smoothed. */
   private rate = 0;
+  /** Milliseconds of a trip, smoothed. */
+  private tripMs = 0;
   private finished = 0;
   private since = performance.now();
 
@@ -27,9 +31,14 @@ export class Appetite {
     this.since = now;
   }
 
+  tripTook(ms: number): void {
+    this.tripMs = this.tripMs * 0.7 + ms * 0.3;
+  }
+
   /** Jobs to ask for, when `held` are running or waiting here and `slots` can run at once. */
   want(slots: number, held: number): number {
-    const ahead = Math.min(2 * MAX_BATCH, Math.floor(this.rate * HORIZON_MS));
+    const horizonMs = Math.min(Math.max(HORIZON_MS.min, this.tripMs * TRIPS), HORIZON_MS.max);
+    const ahead = Math.min(2 * MAX_BATCH, Math.floor(this.rate * horizonMs));
     return Math.max(0, Math.min(MAX_BATCH, slots + ahead - held));
   }
 }

@@ -1,9 +1,11 @@
-import type { NewJob, ReservedJob } from '../interfaces/ports/index.js';
+import type { ExchangeHead, NewJob, ReservedJob } from '../interfaces/ports/index.js';
 import { Appetite } from './appetite.js';
 import type { HandOver } from './enqueue-batcher.js';
 import { GlobalSlots } from './global-slots.js';
 import { HandOvers } from './hand-overs.js';
 import { ReservePace } from './reserve-pace.js';
+import { Reserves, type Reserve } from './reserves.js';
+import { ScanPosition } from './scan-position.js';
 import type { QueueSettings, RunnerTools } from './runner-tools.js';
 import { TokenTimer } from './token-timer.js';
 
@@ -25,17 +27,15 @@ export interface IntakeOptions {
   readonly onToken: () => void;
 }
 
-/** Decides how many jobs may come in: by what is free here, how fast jobs end here, and what the queue may do over all processes. */
+/** Decides how many jobs may come in, and from where in the queue: by what is free here, how fast jobs end here, and what the queue may do over all processes. */
 export class Intake {
   readonly pace: ReservePace;
-  /** A reserve is under way. */
-  isBusy = false;
+  private readonly position = new ScanPosition();
+  private readonly reserves = new Reserves();
   private readonly appetite = new Appetite();
   private readonly tokens: TokenTimer;
   private readonly slots: GlobalSlots;
   private readonly handOvers: HandOvers;
-  /** Jobs that the reserve under way may bring. */
-  private asked = 0;
 
   constructor(
     private readonly tools: RunnerTools,
@@ -44,9 +44,9 @@ export class Intake {
     const { queue, onMore, onToken, isAsleep, slots } = options;
     this.pace = new ReservePace(onMore);
     this.tokens = new TokenTimer(onToken);
-    this.handOvers = new HandOvers(tools, { ...options, free: () => (isAsleep() && !this.isBusy && this.isFree ? slots() : 0) });
+    this.handOvers = new HandOvers(tools, { ...options, free: () => (isAsleep() && this.reserves.size === 0 && this.isFree ? slots() : 0) });
     const most = (): number | undefined => this.settings.globalConcurrency;
-    const inUse = (): number => this.held + this.asked;
+    const inUse = (): number => this.held;
     this.slots = new GlobalSlots(tools.slots, { queue, instanceId: () => tools.lease.instanceId, most, inUse, onMore }, tools.trouble);
   }
 
@@ -54,8 +54,18 @@ export class Intake {
     return this.tools.settingsOf(this.options.queue);
   }
 
+  /** No further reserve may be sent for now. */
+  get isBusy(): boolean {
+    return this.reserves.isBusy;
+  }
+
+  /** Jobs that may yet arrive. */
+  private get promised(): number {
+    return this.handOvers.promised + this.reserves.jobs;
+  }
+
   private get held(): number {
-    return this.options.held() + this.handOvers.promised;
+    return this.options.held() + this.promised;
   }
 
   /** Neither a rate nor other processes have a say in what starts here. */
@@ -66,7 +76,7 @@ export class Intake {
 
   /** Something was asked of the database before this time, and may yet bring jobs. */
   awaitsAnswerFrom(before: number): boolean {
-    return (this.isBusy && this.pace.beganAt < before) || this.handOvers.awaitedFrom(before);
+    return this.reserves.awaitedFrom(before) || this.handOvers.awaitedFrom(before);
   }
 
   /** Takes new jobs at once, if it can. */
@@ -76,7 +86,7 @@ export class Intake {
 
   limit(): number {
     if (!this.pace.allows() || !this.tokens.allow()) return 0;
-    const free = this.options.wants(this.handOvers.promised);
+    const free = this.options.wants(this.promised);
     const want = this.appetite.want(free, 0);
     if (this.isFree || want === 0) return want;
     // A start that is limited is not taken ahead of its time.
@@ -85,25 +95,26 @@ export class Intake {
     return now > 0 ? Math.max(0, this.slots.limit(held + now) - held) : 0;
   }
 
-  began(limit: number): void {
-    this.isBusy = true;
-    this.asked = limit;
+  begin(limit: number): Reserve {
     this.pace.begin();
     this.appetite.measure();
+    return this.reserves.begin(limit, this.position.next());
   }
 
-  /** What the reserve came to, and in how many milliseconds there is a token again. */
-  ended(seen: number, waitMs: number | null): void {
-    this.failed();
+  /** How many jobs a reserve brings, and in how many milliseconds there is a token again. */
+  seen(reserve: Reserve, { place, seen, waitMs }: ExchangeHead): void {
+    const { limit, after, beganAt } = reserve;
+    this.position.reached(place, seen >= limit, after === undefined, performance.now() - beganAt);
+    this.reserves.seen(reserve, seen);
     this.pace.ended(seen);
     const { rate } = this.settings;
     if (rate) this.tokens.next(waitMs, rate);
   }
 
-  /** Nothing is known of it, or it has ended. */
-  failed(): void {
-    this.isBusy = false;
-    this.asked = 0;
+  /** Nothing more comes of a reserve; `receive` takes what it brought, after what those before it bring. */
+  end(reserve: Reserve, receive: () => void = () => undefined): void {
+    this.appetite.tripTook(performance.now() - reserve.beganAt);
+    this.reserves.end(reserve, receive);
   }
 
   jobFinished(): void {
@@ -115,7 +126,9 @@ export class Intake {
     this.slots.release();
   }
 
+  /** Work may have come in. */
   wake(): void {
+    this.position.workCameIn();
     this.slots.wake();
   }
 

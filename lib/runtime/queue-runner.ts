@@ -2,13 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { giveBack, type Held } from '../core/settlement.js';
 import { DatabaseUnavailableError } from '../errors/database.errors.js';
 import { LostReservationError } from '../errors/job.errors.js';
-import type { NewJob, ReservedJob } from '../interfaces/ports/index.js';
+import type { ExchangeHead, NewJob, ReservedJob } from '../interfaces/ports/index.js';
 import type { HandOver } from './enqueue-batcher.js';
 import { JobBuffer } from './job-buffer.js';
 import { JobRuns } from './job-runs.js';
 import { Intake } from './intake.js';
 import { Pause } from './pause.js';
-import { ScanPosition } from './scan-position.js';
 import type { QueueRunnerOptions, QueueSettings, RunnerTools } from './runner-tools.js';
 import { Settler } from './settler.js';
 import { stopRuns } from './stop-runs.js';
@@ -20,14 +19,13 @@ const MAX_DRAIN_MS = 500;
 
 /**
  * The loop of one queue: reserves jobs, has them run, settles them. Everything that may mean work
- * (a notification, a due job, a free slot, resume, a sweep) enters by `wake`. One round trip at a
- * time settles what has finished and fetches what comes next, while jobs that were fetched before run.
+ * (a notification, a due job, a free slot, resume, a sweep) enters by `wake`. Round trips settle what has finished and
+ * fetch what comes next, while jobs that were fetched before run.
  */
 export class QueueRunner {
   readonly runs: JobRuns;
   private readonly settler: Settler;
   readonly intake: Intake;
-  private readonly position = new ScanPosition();
   private readonly buffer: JobBuffer;
   /** There may be jobs to reserve. */
   private hungry = false;
@@ -105,7 +103,6 @@ export class QueueRunner {
   wake(): void {
     this.wakes++;
     this.hungry = true;
-    this.position.workCameIn();
     this.intake.wake();
     // What was fetched ahead has not started, so a suspension stops it too.
     if (this.buffer.size > 0 && this.tools.isSuspended(this.queue)) this.putBack(this.buffer.clear());
@@ -151,8 +148,9 @@ export class QueueRunner {
   }
 
   /**
-   * One trip settles and reserves. While a large backlog is worked off there are two, side by side:
-   * one settles the last batch while the other fetches the next. A few finishes wait for a reserve.
+   * One trip settles and reserves. While a large backlog is worked off there are two, side by side: one settles the last
+   * batch while the other fetches the next, and the one after that as soon as it is known where it begins. A few finishes
+   * wait for a reserve.
    */
   private turn(): void {
     if (this.pause.isOn) return;
@@ -176,27 +174,29 @@ export class QueueRunner {
     const { wakes, tools } = this;
     const { instanceId } = tools.lease;
     if (settle) this.settling = true;
-    if (limit > 0) this.intake.began(limit);
-    const after = limit > 0 ? this.position.next() : undefined;
+    const reserve = limit > 0 ? this.intake.begin(limit) : undefined;
+    const onHead = (head: ExchangeHead): void => {
+      if (!reserve) return;
+      this.intake.seen(reserve, head);
+      // Behind a place there may be nothing while there is something before it.
+      this.hungry = head.seen >= limit || this.wakes > wakes || reserve.after !== undefined || head.waitMs !== null;
+      // The next batch is reserved while this one is on its way.
+      this.turn();
+    };
     try {
       const { keepMs, groups, rate } = this.settings;
-      const request = { ...this.options, keepMs, limits: { groups, rate }, instanceId, names: this.stopped ? [] : tools.handlers.names, limit, after };
-      const { jobs, place, seen, pulled, waitMs } = await this.settler.exchange(request, settle);
+      const request = { ...this.options, keepMs, limits: { groups, rate }, instanceId, names: this.stopped ? [] : tools.handlers.names, limit, after: reserve?.after };
+      const { jobs, seen, pulled } = await this.settler.exchange(request, settle, onHead);
       this.pause.succeeded();
       if (settle) this.settling = false;
-      if (limit > 0) {
-        const isFull = seen >= limit;
-        this.position.reached(place, isFull, after === undefined, performance.now() - this.intake.pace.beganAt);
-        this.intake.ended(seen, waitMs);
-        // Behind a place there may be nothing while there is something before it, and of a group that another worker
-        // looked at just then something may be left.
-        this.hungry = isFull || this.wakes > wakes || after !== undefined || seen > jobs.length || waitMs !== null;
-        if (!this.hungry) this.rest();
-      }
+      // Of a group that another worker looked at just then something may be left.
+      if (seen > jobs.length) this.hungry = true;
+      if (reserve && !this.hungry) this.rest();
       if (pulled > 0 || seen > jobs.length) this.blockedMoved(pulled);
-      this.receive(jobs, instanceId);
+      if (reserve) this.intake.end(reserve, () => this.receive(jobs, instanceId));
+      else this.turn();
     } catch (error) {
-      if (limit > 0) this.intake.failed();
+      if (reserve) this.intake.end(reserve);
       if (settle) this.settling = false;
       if (error instanceof DatabaseUnavailableError && error.mayHaveRun) tools.onAnswerLost();
       this.backOff(error);
@@ -214,7 +214,7 @@ export class QueueRunner {
     if (pulled === 0) return;
     this.hungry = true;
     this.wakes++;
-    this.position.workCameIn();
+    this.intake.wake();
   }
 
   private receive(jobs: readonly ReservedJob[], instanceId: string): void {

@@ -8,7 +8,7 @@ const DISTANCE_MS = 32;
  */
 export class ReservePace {
   /** When the last reserve was sent, by the monotonic clock. */
-  beganAt = -Infinity;
+  private beganAt = -Infinity;
   /** How many were sent. */
   reserves = 0;
   private emptyInARow = 0;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from '../core/backoff.js';
 import { isDataError } from '../core/data-error.js';
 import { finish, sizeOf, type Finish, type Requeue, type Settlement } from '../core/settlement.js';
-import type { Exchange, Exchanged, ReservationStore } from '../interfaces/ports/index.js';
+import type { Exchange, Exchanged, ExchangeHead, ReservationStore } from '../interfaces/ports/index.js';
 
 export interface SettlerCallbacks {
   readonly onSettled: (id: string) => void;
@@ -82,10 +82,10 @@ export class Settler {
    * One round trip: settles what has finished, unless another trip does, and reserves. Rejects when
    * the database did not answer.
    */
-  async exchange(request: Omit<Exchange, 'finishes'>, settle: boolean): Promise<Exchanged> {
+  async exchange(request: Omit<Exchange, 'finishes'>, settle: boolean, onHead?: (head: ExchangeHead) => void): Promise<Exchanged> {
     const finishes = settle ? this.takeBatch(this.finishes) : [];
     try {
-      const exchanged = await this.store.exchange({ ...request, finishes });
+      const exchanged = await this.store.exchange({ ...request, finishes }, onHead);
       if (finishes.length > 0) this.close(finishes, exchanged.lost);
       return exchanged;
     } catch (error) {

@@ -56,14 +56,15 @@ export class Database {
   }
 
   /**
-   * Runs a statement on a connection of our own.
+   * Runs a statement on a connection of our own. Calls `onFirstRow` when the first row has arrived, and once more if
+   * the statement had to be repeated.
    *
    * @throws DatabaseUnavailableError
    */
-  async run(statement: Statement, params: unknown[], doing: string): Promise<Row[]> {
+  async run(statement: Statement, params: unknown[], doing: string, onFirstRow?: (row: Row) => void): Promise<Row[]> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.runOnce(statement, params);
+        return await this.runOnce(statement, params, onFirstRow);
       } catch (error) {
         if (isRetryable(error) && attempt < MAX_TRIES) {
           await sleep(Math.random() * 10 * 2 ** attempt);
@@ -122,13 +123,12 @@ export class Database {
     await this.pool.end();
   }
 
-  private async runOnce(statement: Statement, params: unknown[]): Promise<Row[]> {
+  private async runOnce(statement: Statement, params: unknown[], onFirstRow?: (row: Row) => void): Promise<Row[]> {
     const client = await this.checkOut();
     let broken: Error | undefined;
     try {
-      if (statement.planning || !this.prepared.has(client)) return await this.runInTransaction(client, statement, params);
-      const query = { name: statement.name || undefined, text: statement.text, values: params };
-      return (await client.query<Row>(query)).rows;
+      if (statement.planning || !this.prepared.has(client)) return await this.runInTransaction(client, statement, params, onFirstRow);
+      return await query(client, { name: statement.name || undefined, text: statement.text, values: params }, onFirstRow);
     } catch (error) {
       if (isConnectionError(error)) broken = error as Error;
       throw error;
@@ -138,10 +138,10 @@ export class Database {
   }
 
   /** Sets nothing that outlives the transaction. */
-  private async runInTransaction(client: pg.PoolClient, statement: Statement, params: unknown[]): Promise<Row[]> {
-    await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED; ${this.settings('SET LOCAL', statement.planning)}`);
+  private async runInTransaction(client: pg.PoolClient, { text, planning }: Statement, values: unknown[], onFirstRow?: (row: Row) => void): Promise<Row[]> {
+    await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED; ${this.settings('SET LOCAL', planning)}`);
     try {
-      const { rows } = await client.query<Row>(statement.text, params);
+      const rows = await query(client, { text, values }, onFirstRow);
       await client.query('COMMIT');
       return rows;
     } catch (error) {
@@ -186,4 +186,12 @@ export class Database {
       });
     }
   }
+}
+
+function query(client: pg.PoolClient, config: pg.QueryConfig, onFirstRow: (row: Row) => void = () => undefined): Promise<Row[]> {
+  return new Promise((resolve, reject) => {
+    const sent = new pg.Query<Row>(config, (error, result) => (error ? reject(error) : resolve(result.rows)));
+    sent.once('row', onFirstRow);
+    client.query(sent);
+  });
 }

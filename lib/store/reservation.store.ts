@@ -3,8 +3,8 @@ import type {
   EnqueueStore,
   Exchange,
   Exchanged,
+  ExchangeHead,
   NewJob,
-  Place,
   Refused,
   Reserver,
   ReservationStore,
@@ -56,7 +56,7 @@ export class PgReservationStore implements EnqueueStore, ReservationStore {
     });
   }
 
-  async exchange(exchange: Exchange): Promise<Exchanged> {
+  async exchange(exchange: Exchange, onHead?: (head: ExchangeHead) => void): Promise<Exchanged> {
     const { finishes, keepMs, after, limits: { groups, rate } } = exchange;
     const rows = await this.database.run(
       rate ? this.statements.exchangeRated : this.statements.exchange,
@@ -80,17 +80,11 @@ export class PgReservationStore implements EnqueueStore, ReservationStore {
         ...(rate ? [rate.rate, rate.burst] : []),
       ],
       `reserving jobs of queue '${exchange.queue}'`,
+      onHead && ((row) => onHead(toHead(row))),
     );
-    const [first, ...taken] = rows;
-    const reservedAt = text(first?.['now']);
-    return {
-      jobs: taken.map((row) => toReservedJob(row, exchange.queue, reservedAt)),
-      place: first && taken.length > 0 ? toPlace(first) : undefined,
-      lost: first?.['lost'] ? text(first['lost']).split(',') : [],
-      seen: Number(first?.['seen'] ?? 0),
-      pulled: Number(first?.['pulled'] ?? 0),
-      waitMs: typeof first?.['wait_ms'] === 'string' ? Number(first['wait_ms']) : null,
-    };
+    const [first, ...taken] = rows as [Row, ...Row[]];
+    const reservedAt = text(first['now']);
+    return { ...toHead(first), jobs: taken.map((row) => toReservedJob(row, exchange.queue, reservedAt)) };
   }
 
   async requeue(requeues: readonly Requeue[], instanceId: string): Promise<Refused[]> {
@@ -177,8 +171,14 @@ function sparse<T, V extends string | number>(items: readonly T[], pick: (item: 
   return items.some((item) => pick(item) !== null) ? items.map(pick) : null;
 }
 
-function toPlace(row: Row): Place {
-  return { priority: Number(row['priority']), runAt: text(row['run_at']), id: text(row['place_id']) };
+function toHead(row: Row): ExchangeHead {
+  return {
+    place: row['place_id'] === null ? undefined : { priority: Number(row['priority']), runAt: text(row['run_at']), id: text(row['place_id']) },
+    lost: row['lost'] ? text(row['lost']).split(',') : [],
+    seen: Number(row['seen']),
+    pulled: Number(row['pulled'] ?? 0),
+    waitMs: typeof row['wait_ms'] === 'string' ? Number(row['wait_ms']) : null,
+  };
 }
 
 function toReservedJob(row: Row, queue: string, reservedAt: string): ReservedJob {

@@ -10,10 +10,13 @@ interface Link {
   severed: boolean;
 }
 
+/** Bytes that leave the last row of an answer without its end. */
+const END_OF_ANSWER = 100;
+
 /** A request whose connection breaks. */
 interface Doom {
   readonly text: string;
-  readonly afterTheAnswer: boolean;
+  readonly breaks: 'at once' | 'before the answer' | 'in the answer';
   readonly onLost: () => void;
 }
 
@@ -96,12 +99,17 @@ export class FaultProxy {
 
   /** The next request that holds this text reaches the server, and its connection breaks before the answer arrives. Resolves then. */
   loseAnswerTo(text: string): Promise<void> {
-    return new Promise((resolve) => (this.doom = { text, afterTheAnswer: true, onLost: resolve }));
+    return new Promise((resolve) => (this.doom = { text, breaks: 'before the answer', onLost: resolve }));
+  }
+
+  /** The same, but all of the first part of the answer arrives except its end. */
+  loseEndOfAnswerTo(text: string): Promise<void> {
+    return new Promise((resolve) => (this.doom = { text, breaks: 'in the answer', onLost: resolve }));
   }
 
   /** The same, but the client's end breaks as soon as the request has been sent on, and the server's stays open. */
   breakAfter(text: string): Promise<void> {
-    return new Promise((resolve) => (this.doom = { text, afterTheAnswer: false, onLost: resolve }));
+    return new Promise((resolve) => (this.doom = { text, breaks: 'at once', onLost: resolve }));
   }
 
   /** Ends all that is wrong: what was kept back arrives, and both ends of what broke at one end are closed. */
@@ -142,17 +150,17 @@ export class FaultProxy {
   private request(link: Link, request: Buffer): void {
     const { near, far } = link;
     if (this.doom && request.includes(this.doom.text)) {
-      const { afterTheAnswer, onLost } = this.doom;
+      const { breaks, onLost } = this.doom;
       this.doom = undefined;
       link.severed = true;
       const lose = (): void => {
         near.destroy();
         // The server finishes what it has begun, and then finds nobody there.
-        if (afterTheAnswer) far.end();
+        if (breaks !== 'at once') far.end();
         onLost();
       };
-      if (!afterTheAnswer) return void far.write(request, lose);
-      far.once('data', lose);
+      if (breaks === 'at once') return void far.write(request, lose);
+      far.once('data', (answer: Buffer) => (breaks === 'in the answer' ? near.write(answer.subarray(0, -END_OF_ANSWER), lose) : lose()));
     }
     far.write(request);
   }

@@ -43,9 +43,9 @@ export interface Rate {
   readonly burst: number;
 }
 
-export interface Exchanged {
-  readonly jobs: ReservedJob[];
-  /** The place of the last job reserved; undefined when there was none. */
+/** What an exchange comes to, as is known before its jobs have arrived. */
+export interface ExchangeHead {
+  /** The place of the last job that the reserve looked at; undefined when there was none. */
   readonly place: Place | undefined;
   /** Finishes that changed nothing, because the reservation was no longer held. */
   readonly lost: readonly string[];
@@ -55,6 +55,10 @@ export interface Exchanged {
   readonly pulled: number;
   /** Milliseconds until there is a token again; null when it does not matter. */
   readonly waitMs: number | null;
+}
+
+export interface Exchanged extends ExchangeHead {
+  readonly jobs: ReservedJob[];
 }
 
 export interface Refused {
@@ -86,8 +90,11 @@ export interface Patrolled {
 
 /** Reserves and settles: the hot path. */
 export interface ReservationStore {
-  /** Settles finished jobs and reserves the next ones in one round trip. */
-  exchange(exchange: Exchange): Promise<Exchanged>;
+  /**
+   * Settles finished jobs and reserves the next ones in one round trip. Calls `onHead` as soon as it is known what that
+   * comes to; it is committed when the promise resolves, and may fail until then.
+   */
+  exchange(exchange: Exchange, onHead?: (head: ExchangeHead) => void): Promise<Exchanged>;
   /** Puts jobs that this process holds back to wait. Resolves to those that it could not. */
   requeue(requeues: readonly Requeue[], instanceId: string): Promise<Refused[]>;
   /** Stores the progress of jobs that run in this process. */

@@ -4,7 +4,7 @@ import { FaultProxy } from '../../support/fault-proxy.js';
 import { happened } from '../../support/worker.js';
 import { LEASE_MS, SPARE_MS, type World } from '../world.js';
 
-/** The statement reaches the server and is committed, and its answer never arrives. */
+/** The statement reaches the server and is committed, and its answer never arrives, or not all of it. */
 export async function lostAnswers(world: World): Promise<void> {
   const proxy = await FaultProxy.forTest(world.url);
   const worker = await world.startWorker({ url: proxy.url });
@@ -14,6 +14,11 @@ export async function lostAnswers(world: World): Promise<void> {
       const lostReserve = proxy.loseAnswerTo('nq_exchange');
       await world.enqueue('work', {});
       await lostReserve;
+      await world.settled();
+
+      const lostInPart = proxy.loseEndOfAnswerTo('nq_exchange');
+      await world.enqueue('work', {});
+      await lostInPart;
       await world.settled();
 
       const id = await world.enqueue('work', { ms: 100 });

@@ -1,14 +1,19 @@
-import { describe, expect, it } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Job } from '../../../lib/index.js';
+import { Database } from '../../../lib/store/database.js';
 import { useApps } from '../../support/apps.js';
 import { useTestDatabase } from '../../support/database.js';
+import { FaultProxy } from '../../support/fault-proxy.js';
 import { handle } from '../../support/handlers.js';
+import { untilListening } from '../../support/notifications.js';
 import { deferred, until } from '../../support/wait.js';
 
 /** Each shortcut of the hot path beside the promise that it could break. */
 describe('reserving', () => {
   const database = useTestDatabase();
   const start = useApps(database, { sweepInterval: '500ms' });
+  afterEach(() => vi.restoreAllMocks());
 
   it('finds a more urgent job that comes in before the place where the last reserve ended', async () => {
     const order: string[] = [];
@@ -22,6 +27,48 @@ describe('reserving', () => {
     await queue.enqueue('step', { n: 'urgent' }, { priority: -1 });
     await until(() => order.length === many.length + 1, { timeout: 30_000 });
     expect(order.indexOf('urgent')).toBeLessThan(many.length);
+  });
+
+  it('is sent while the jobs of the last one are on their way, which run first', async () => {
+    const run = Database.prototype.run;
+    let sent = 0;
+    let underWay = 0;
+    let most = 0;
+    vi.spyOn(Database.prototype, 'run').mockImplementation(async function (this: Database, statement, params, doing, onFirstRow) {
+      if (statement.name !== 'nq_exchange' || !params[1]) return run.call(this, statement, params, doing, onFirstRow);
+      const isLate = sent++ % 2 === 0;
+      most = Math.max(most, ++underWay);
+      const rows = await run.call(this, statement, params, doing, onFirstRow);
+      if (isLate) await sleep(40);
+      underWay--;
+      return rows;
+    });
+    const ran: number[] = [];
+    const work = handle({ step: (job: Job<{ n: number }>) => void ran.push(job.payload.n) });
+    const { queue } = await start({ providers: [work], queue: { queues: { default: { concurrency: 1 } } } });
+    const payloads = Array.from({ length: 5_000 }, (_, n) => ({ n }));
+    await queue.suspend();
+    await queue.enqueueMany('step', payloads);
+    await queue.resume();
+    await until(() => ran.length === payloads.length, { timeout: 20_000 });
+    expect(ran).toEqual(payloads.map(({ n }) => n));
+    expect(most).toBeGreaterThan(1);
+  });
+
+  it('loses no job when the connection breaks before all of an answer has arrived', async () => {
+    const proxy = await FaultProxy.forTest(database.url);
+    const ran: number[] = [];
+    const work = handle({ step: (job: Job<{ n: number }>) => void ran.push(job.payload.n) });
+    const { queue } = await start({ providers: [work], url: proxy.url });
+    const payloads = Array.from({ length: 50 }, (_, n) => ({ n }));
+    await queue.suspend();
+    await queue.enqueueMany('step', payloads);
+    await untilListening(database);
+    const lost = proxy.loseEndOfAnswerTo('nq_exchange');
+    await queue.resume();
+    await lost;
+    await until(() => ran.length >= payloads.length, { timeout: 5_000 });
+    expect(ran.toSorted((a, b) => a - b)).toEqual(payloads.map(({ n }) => n));
   });
 
   it('finds jobs that committed late, with ids and times before those already done', async () => {

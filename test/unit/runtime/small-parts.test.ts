@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BehaviorSubject, combineLatest, map, of } from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Appetite } from '../../../lib/runtime/appetite.js';
 import { Deadlines } from '../../../lib/runtime/deadlines.js';
 import { GuardedObservable } from '../../../lib/runtime/guarded-observable.js';
@@ -49,6 +49,22 @@ describe('Appetite', () => {
     appetite.jobFinished();
     appetite.measure();
     expect(appetite.want(10, 0)).toBe(10);
+  });
+});
+
+describe('Appetite for a distant database', () => {
+  it.each([[2, 25], [20, 60], [500, 75]])('after trips of %i ms asks for what %i ms will take', (tripMs, horizonMs) => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const appetite = new Appetite();
+    for (let round = 0; round < 20; round++) {
+      for (let i = 0; i < 10; i++) appetite.jobFinished();
+      vi.advanceTimersByTime(10);
+      appetite.measure();
+      appetite.tripTook(tripMs);
+    }
+    expect(appetite.want(0, 0)).toBeGreaterThanOrEqual(horizonMs - 1);
+    expect(appetite.want(0, 0)).toBeLessThanOrEqual(horizonMs);
   });
 });
 
