@@ -53,7 +53,7 @@ export class QueueRunner {
       slots: () => this.settings.concurrency,
       runsAlone: ({ crashes }) => crashes > 0 && crashes >= options.maxCrashes - 1,
       running: () => this.runs.slots,
-      settled: () => this.settler.empty,
+      settled: () => this.settler.empty && !this.awaitsAnswerFrom(Infinity),
       putBack: (jobs) => this.putBack(jobs),
       batchOf: tools.handlers.batchOf,
       onReady: () => this.startBuffered(),
@@ -176,7 +176,8 @@ export class QueueRunner {
     if (settle) this.settling = true;
     const reserve = limit > 0 ? this.intake.begin(limit) : undefined;
     const onHead = (head: ExchangeHead): void => {
-      if (!reserve) return;
+      // A statement that had to be repeated tells once more: what is missing then is reserved by the next one.
+      if (!reserve || reserve.isSeen) return;
       this.intake.seen(reserve, head);
       // Behind a place there may be nothing while there is something before it.
       this.hungry = head.seen >= limit || this.wakes > wakes || reserve.after !== undefined || head.waitMs !== null;
@@ -189,12 +190,12 @@ export class QueueRunner {
       const { jobs, seen, pulled } = await this.settler.exchange(request, settle, onHead);
       this.pause.succeeded();
       if (settle) this.settling = false;
-      // Of a group that another worker looked at just then something may be left.
-      if (seen > jobs.length) this.hungry = true;
-      if (reserve && !this.hungry) this.rest();
+      // What was locked or changed just then is left, and a reserve that was sent meanwhile passed it by.
       if (pulled > 0 || seen > jobs.length) this.blockedMoved(pulled);
-      if (reserve) this.intake.end(reserve, () => this.receive(jobs, instanceId));
-      else this.turn();
+      if (reserve && !this.hungry) this.rest();
+      const receive = (): void => this.receive(jobs, instanceId);
+      if (reserve) this.intake.end(reserve, receive);
+      else receive();
     } catch (error) {
       if (reserve) this.intake.end(reserve);
       if (settle) this.settling = false;
@@ -211,10 +212,9 @@ export class QueueRunner {
   /** Jobs of groups have become free to run, or wait for a token from now on. */
   private blockedMoved(pulled: number): void {
     if (this.settings.hasGroupRate) this.tools.onDueIn(0);
-    if (pulled === 0) return;
     this.hungry = true;
     this.wakes++;
-    this.intake.wake();
+    if (pulled > 0) this.intake.wake();
   }
 
   private receive(jobs: readonly ReservedJob[], instanceId: string): void {

@@ -57,7 +57,7 @@ export class Reserves {
   /** Nothing more comes of it; `receive` is called when those before it have ended as well. */
   end(reserve: Reserve, receive: () => void): void {
     reserve.isSeen = true;
-    reserve.receive = receive;
+    reserve.receive ??= receive;
     while (this.underWay[0]?.receive) this.underWay.shift()?.receive?.();
   }
 }

@@ -85,8 +85,12 @@ export class Settler {
   async exchange(request: Omit<Exchange, 'finishes'>, settle: boolean, onHead?: (head: ExchangeHead) => void): Promise<Exchanged> {
     const finishes = settle ? this.takeBatch(this.finishes) : [];
     try {
-      const exchanged = await this.store.exchange({ ...request, finishes }, onHead);
-      if (finishes.length > 0) this.close(finishes, exchanged.lost);
+      const exchanged = await this.store.exchange({ ...request, finishes }, finishes.length > 0 ? undefined : onHead);
+      if (finishes.length > 0) {
+        this.close(finishes, exchanged.lost);
+        // Not before: a finish may be refused when everything else has been told.
+        onHead?.(exchanged);
+      }
       return exchanged;
     } catch (error) {
       const kept = this.setApart(finishes, error);

@@ -30,7 +30,8 @@ describe('npm start with nothing but npm', () => {
     shop = await openShop({ dataDirectory: data.path, env: ENV });
   }, 90_000);
 
-  it('says what it does and what to try', () => {
+  it('says what it does and what to try', async () => {
+    await until(() => shop.output.includes('First start'));
     expect(shop.output).toContain('Opening the shop with a PostgreSQL of its own');
     expect(shop.output).toContain(`First start: ${FIRST_ORDERS} orders placed`);
     expect(shop.output).toContain('PORT=');

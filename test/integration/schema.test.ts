@@ -155,8 +155,9 @@ describe('two installations in one database', () => {
     expect(two.app.get(Greeter).seen).toEqual(['for two']);
     expect(changes).toEqual(['last']);
     await until(() => heard.includes('two.configs last'));
-    const others = heard.filter((message) => message !== `two.signals ${second}`);
-    expect([...new Set(others)]).toEqual(['two.jobs default', 'two.configs last']);
+    // The job is announced, unless the runner of its own process took it at once.
+    const others = heard.filter((message) => ![`two.signals ${second}`, 'two.jobs default'].includes(message));
+    expect([...new Set(others)]).toEqual(['two.configs last']);
   });
 });
 
