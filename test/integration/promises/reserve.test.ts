@@ -71,6 +71,22 @@ describe('reserving', () => {
     expect(ran.toSorted((a, b) => a - b)).toEqual(payloads.map(({ n }) => n));
   });
 
+  it('starts a job that must run alone as soon as what ran beside it is settled', async () => {
+    const gate = deferred();
+    const work = handle({ slow: () => gate.promise, deadly: () => 'alone' });
+    const { queue } = await start({ providers: [work], queue: { sweepInterval: '10m' } });
+    await untilListening(database);
+    const slow = await queue.enqueue('slow', null);
+    await until(async () => (await queue.get(slow.id))?.state === 'reserved');
+    const { id } = await queue.enqueue('deadly', null, { delay: '1h' });
+    await database.query('UPDATE notify_queue.jobs SET crashes = 2 WHERE id = $1', [id]);
+    await queue.update(id, { delay: 0 });
+    await until(async () => (await queue.get(id))?.state === 'reserved');
+    await sleep(50);
+    gate.resolve();
+    await until(async () => (await queue.get(id))?.state === 'completed', { timeout: 2_000 });
+  });
+
   it('finds jobs that committed late, with ids and times before those already done', async () => {
     const seen = new Set<unknown>();
     const work = handle({ late: (job: Job<{ n: number }>) => void seen.add(job.payload.n) });
