@@ -85,6 +85,7 @@ describe('reserving', () => {
     await sleep(50);
     gate.resolve();
     await until(async () => (await queue.get(id))?.state === 'completed', { timeout: 2_000 });
+    expect(await queue.result(id)).toBe('alone');
   });
 
   it('finds jobs that committed late, with ids and times before those already done', async () => {
